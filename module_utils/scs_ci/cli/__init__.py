@@ -1,0 +1,65 @@
+"""Command line: one thin file per command, found by the table below and imported only when asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from ..core.errors import Problem
+from ..core.outcome import Exit
+
+# command: (module, one line of help). A module offers arguments(parser) and run(options) -> exit code.
+COMMANDS = {
+    'discover': ('discover', 'find the versions in a checkout and write the plan of a run'),
+    'check': ('check', 'check cluster stacks without a cloud'),
+    'build': ('build', 'build releases'),
+    'publish': ('publish', 'push releases to a registry and verify them'),
+    'preflight': ('preflight', 'ask the cloud whether the run fits into it'),
+    'nodes': ('nodes', 'provision, list and delete test nodes'),
+    'plane': ('plane', 'start, stop and look at the management plane'),
+    'deploy': ('deploy', 'create clusters from published releases'),
+    'purge': ('purge', 'delete everything of a run and prove it'),
+    'report': ('report', 'turn a run directory into a verdict'),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Top-level parser; the options of a command are added only for the command that is called."""
+    top = argparse.ArgumentParser(
+        prog='scs-ci',
+        description='Test cluster stacks.',
+        epilog='exit codes: 0 passed, 1 failed, 2 usage, 3 error, 4 leftovers',
+    )
+    commands = top.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for name, (_, text) in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the console script; returns the exit code. No traceback reaches the user."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options, _ = parser().parse_known_args(words[:1])
+    module = importlib.import_module(f'.{COMMANDS[options.command][0]}', __name__)
+    command = argparse.ArgumentParser(prog=f'scs-ci {options.command}', description=COMMANDS[options.command][1])
+    module.arguments(command)
+    try:
+        return int(module.run(command.parse_args(words[1:])))
+    except Problem as problem:
+        print(f'scs-ci {options.command}: {problem}', file=sys.stderr)
+        return int(problem.exit)
+    except KeyboardInterrupt:
+        print(f"scs-ci {options.command}: interrupted\n  next: run it again, or 'scs-ci purge'", file=sys.stderr)
+        return int(Exit.ERROR)
+    except BrokenPipeError:  # the reader of a pipe went away: its business, but do not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.ERROR)
+    except Exception as error:  # the outermost entry
+        print(f'scs-ci {options.command}: crashed: {type(error).__name__}: {error}', file=sys.stderr)
+        print('  next: report it, with SCS_CI_DEBUG=1 it prints a traceback', file=sys.stderr)
+        if os.environ.get('SCS_CI_DEBUG'):
+            raise
+        return int(Exit.ERROR)

@@ -1,0 +1,51 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..core import shape
+from ..core.outcome import Exit, exit_code, worst
+from ..core.records import Record
+from ..core.run import RunDirectory
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """--run DIR and --json, which every stage has."""
+    parser.add_argument('--run', type=Path, required=True, metavar='DIR', help='run directory')
+    add_json(parser)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--json', action='store_true', help='print the result as JSON on standard output')
+
+
+def add_versions(parser: argparse.ArgumentParser) -> None:
+    """--version KEY, for stages that run once per version."""
+    parser.add_argument(
+        '--version',
+        action='append',
+        default=[],
+        metavar='KEY',
+        help='only this version of the plan (repeatable), e.g. openstack-scs2-1-34',
+    )
+
+
+def open_run(options: argparse.Namespace) -> RunDirectory:
+    return RunDirectory.open(options.run)
+
+
+def show(records: Sequence[Record], as_json: bool) -> Exit:
+    """Print one line per record, or all of them as JSON; return the exit code of the worst."""
+    if as_json:
+        json.dump(shape.dump(records), sys.stdout, indent=2)
+        print()
+    else:
+        for record in records:
+            head = f'{record.version} {record.stage}' if record.version else record.stage
+            print(f'{head}: {record.outcome}{": " + record.reason if record.reason else ""}')
+    return exit_code(worst(record.outcome for record in records))

@@ -1,0 +1,42 @@
+"""One line per change of state, with the elapsed time; never the same line twice in a row."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from .clock import Clock, SystemClock
+from .redact import Redactor
+
+
+class Progress:
+    """Writes to a stream and, when given, to progress.log; a stream that went away never stops the work."""
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        log: Path | None = None,
+        clock: Clock | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self.stream = stream if stream is not None else sys.stderr
+        self.log, self.clock, self.redactor = log, clock or SystemClock(), redactor or Redactor()
+        self.start = self.clock.monotonic()
+        self.last: dict[str, str] = {}
+
+    def say(self, text: str, subject: str = '') -> None:
+        """Print and log `text` about `subject`, unless it is what was said of the subject last."""
+        if self.last.get(subject) == text:
+            return
+        self.last[subject] = text
+        head = f'{self.clock.monotonic() - self.start:7.1f}s  '
+        line = self.redactor.text(f'{head}{subject}: {text}' if subject else f'{head}{text}')
+        try:
+            print(line, file=self.stream, flush=True)
+        except (BrokenPipeError, ValueError):
+            pass
+        if self.log:
+            # O_APPEND: several processes of one run write whole lines into the same file
+            with self.log.open('a', encoding='utf-8') as file:
+                file.write(line + '\n')
