@@ -6,9 +6,12 @@ from urllib.parse import quote
 
 import jinja2
 
-from .comment import MARKS
+from ..core.outcome import Outcome
 from .result import Result, stage_columns
 from .timeline import ROW, WIDTH, timeline
+
+# Plain characters: every font has them, unlike the pictures of comment.md.
+MARKS = {Outcome.PASSED: '✓', Outcome.FAILED: '✗', Outcome.ERROR: '!', Outcome.SKIPPED: '–'}
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --paper: #ffffff; --soft: #f2f4f6; --line: #d3d9de; --faint: #5c6770;
@@ -22,7 +25,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2r
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: var(--faint); }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } td.reason { overflow-wrap: anywhere; }
+th { font-weight: 600; } td span { white-space: nowrap; } td.reason { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; } dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 code, pre { font: .875em/1.45 ui-monospace, monospace; }
@@ -32,7 +35,7 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 4px
 .skipped { color: var(--skipped); } .next { color: var(--faint); }
 svg { width: 100%; min-width: 40rem; height: auto; display: block; } svg text { fill: var(--ink); font-size: 12px; }
 svg .tick { stroke: var(--line); } svg .lane { fill: var(--faint); }
-rect.passed { fill: var(--passed); } rect.failed { fill: var(--failed); } rect.error { fill: var(--error); }
+rect { stroke: var(--paper); } rect.passed { fill: var(--passed); } rect.failed { fill: var(--failed); } rect.error { fill: var(--error); }
 rect.skipped { fill: var(--skipped); }
 """
 
@@ -63,9 +66,9 @@ PAGE = """<!DOCTYPE html>
 <tr><th scope="row"><a href="#{{ version.key }}">{{ version.stack }}</a></th>
 <td>{{ version.kubernetes }}</td><td><code>{{ version.release }}</code></td>
 {%- for column in columns %}
-<td>{% for stage in version.stages if stage.stage == column %}{% set ran = stage.started and stage.outcome != 'skipped' %}
+<td>{% for stage in version.stages if stage.stage == column %}
 <span class="{{ stage.outcome }}">{{ mark(stage.outcome) }} {{ stage.outcome }}</span>
-{%- if ran %} {{ '%.1f' % stage.seconds }} s{% endif %}
+{%- if stage.started and stage.outcome != 'skipped' %} <span>{{ '%.1f' % stage.seconds }} s</span>{% endif %}
 {%- endfor %}</td>
 {%- endfor %}</tr>
 {%- endfor %}
@@ -168,7 +171,7 @@ PAGE = """<!DOCTYPE html>
 def page(result: Result) -> str:
     """The whole page. Jinja escapes every value: texts come from clouds and pull requests."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.globals.update(mark=lambda outcome: MARKS[outcome], address=quote)
+    environment.globals.update(mark=MARKS.__getitem__, address=quote)
     return environment.from_string(PAGE).render(
         result=result,
         style=STYLE,

@@ -8,7 +8,6 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-
 from scs_ci.cli import main
 from scs_ci.core.outcome import Exit, Outcome
 from scs_ci.core.records import (

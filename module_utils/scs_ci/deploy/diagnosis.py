@@ -1,0 +1,149 @@
+"""Why does it not go on? Pure over the objects of a cluster and their events: complaints, the deepest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..core.errors import (
+    BootProblem,
+    CapacityProblem,
+    CredentialProblem,
+    ImageProblem,
+    InfrastructureProblem,
+    NetworkProblem,
+    Problem,
+    ProductProblem,
+    QuotaProblem,
+)
+from .kinds import Object, condition_text, conditions, status, title
+
+# From the cluster down to what stands in the cloud: who comes later is nearer to the cause. Others count as 0.
+DEPTH = {
+    kind: depth
+    for depth, kind in enumerate(
+        (
+            'ClusterStack',
+            'ClusterStackRelease',
+            'Cluster',
+            'ClusterAddon',
+            'ClusterClass',
+            'KubeadmControlPlane',
+            'MachineDeployment',
+            'MachineSet',
+            'Machine',
+            'KubeadmConfig',
+            'Image',
+            'OpenStackCluster',
+            'OpenStackMachine',
+            'OpenStackServer',
+        ),
+        start=1,
+    )
+}
+# Kinds in whose own failures the stack is at fault: what it wrote was refused. Below them it is the cloud.
+PRODUCT_KINDS = frozenset(
+    {'ClusterStackRelease', 'Cluster', 'ClusterClass', 'KubeadmControlPlane', 'MachineDeployment', 'KubeadmConfig'}
+)
+# Reasons of conditions that only say: I wait for somebody else.
+WAITING = re.compile(
+    r'Waiting\w*|\w*NotReady|NotReady\w*|\w*Pending|Pending\w*|\w*Provisioning|\w*Deferred|NotAvailable|NotInitialized'
+    r'|InternalError|NotYetReported|\w*Inspect\w*|\w*Unknown|Progressing|NotUpToDate|Scaling\w*|NoReplicas|DoesNotExist'
+    r'|ControlPlaneNotReady|\w*Ongoing|Creating|ReadyUnknown|NotReconciled|DependencyFailed'
+)
+# Conditions whose False is the good state.
+NEGATIVE = frozenset({'Paused', 'Deleting', 'RollingOut', 'ScalingUp', 'ScalingDown', 'Remediating', 'Progressing'})
+
+# What a text says about the culprit. The first match decides; the order matters: a quota message may name a network.
+PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
+    (r'quota|limit exceeded|maxipsreached|no more ip addresses', QuotaProblem, 'free resources or raise the quota'),
+    (r'no valid host', CapacityProblem, 'free capacity in the cloud or use another flavor'),
+    (
+        r'no images? (were )?found|image\b.*not found|unable to find image|no image.*match|found 0 images',
+        ImageProblem,
+        'upload the node image that the stack names',
+    ),
+    (r'authentication|unauthorized|\b401\b|policynotauthorized|forbidden', CredentialProblem, 'check the credential'),
+    (
+        r'connection refused|no such host|i/o timeout|deadline exceeded|tls: |x509|no route to host|\b50[234]\b',
+        NetworkProblem,
+        'check the endpoint in the catalog and the way to it',
+    ),
+    (
+        r'doc is missing path|failed to apply patch|admission webhook|field not declared|must be of type|is invalid'
+        r'|required value|unsupported value|no matches for kind|failed to create \w+template',
+        ProductProblem,
+        'fix the class: the message names the field or the patch',
+    ),
+    (r'flavor', InfrastructureProblem, 'offer the flavor in the cloud, or set it with --variables'),
+    (r'instance state|state error|in error state', BootProblem, "read the server's fault and console log"),
+)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """subject: kind and name; text: condition, event or failure message, on one line; depth: see DEPTH."""
+
+    subject: str
+    kind: str
+    text: str
+    depth: int
+
+
+def complaints(objects: Iterable[Object], events: Iterable[Object] = ()) -> list[Complaint]:
+    """Everything that is wrong, deepest first; what only waits for something else is left out."""
+    found = [complaint for obj in objects for complaint in _of_object(obj)]
+    found += [complaint for event in events for complaint in _of_event(event)]
+    return sorted(dict.fromkeys(found), key=lambda complaint: (-complaint.depth, complaint.subject))
+
+
+def _of_object(obj: Object) -> list[Complaint]:
+    kind, texts = str(obj.get('kind', '')), []
+    failure = status(obj).get('failureMessage') or status(obj).get('errorMessage')
+    if failure:
+        texts.append(f'{status(obj).get("failureReason") or "failed"}: {failure}')
+    texts += [condition_text(entry) for entry in conditions(obj) if _complains(entry)]
+    if status(obj).get('instanceState') == 'ERROR':
+        texts.append('instance state ERROR')
+    return [Complaint(title(obj), kind, ' '.join(text.split()), DEPTH.get(kind, 0)) for text in texts]
+
+
+def _complains(entry: dict[str, str]) -> bool:
+    reason = entry.get('reason') or ''
+    bad = entry.get('status') == 'False' and entry.get('type') not in NEGATIVE
+    return bad and bool(reason) and not WAITING.fullmatch(reason)
+
+
+def _of_event(event: Object) -> list[Complaint]:
+    """Warnings, and the operator's failures, which it reports as Normal."""
+    reason = str(event.get('reason') or '')
+    if event.get('type') != 'Warning' and 'Fail' not in reason:
+        return []
+    about = event.get('involvedObject') or event.get('regarding') or {}
+    kind = str(about.get('kind') or '')
+    text = ' '.join(f'{reason}: {event.get("message") or event.get("note") or ""}'.split())
+    return [Complaint(f'{kind} {about.get("name")}', kind, text, DEPTH.get(kind, 0))]
+
+
+def problem(what: str, subject: str, answer: str, found: Sequence[Complaint], product: bool) -> Problem:
+    """The wait's bad end as a Problem. answer: where it stood; product: whom to blame when nobody complains.
+
+    The deepest complaint leads and decides the verdict, the others follow.
+    """
+    texts = [f'{complaint.subject}: {complaint.text}' for complaint in found]
+    kind, advice = _verdict(found, answer, product)
+    # more than four complaints only repeat each other from layer to layer
+    return kind(what, subject, '; '.join([*texts[:4], answer]), advice)
+
+
+def _verdict(found: Sequence[Complaint], answer: str, product: bool) -> tuple[type[Problem], str]:
+    layers = [[c.text for c in found if c.depth == depth] for depth in sorted({c.depth for c in found}, reverse=True)]
+    for texts in layers or [[answer]]:
+        for pattern, kind, advice in PATTERNS:
+            if any(re.search(pattern, text, re.IGNORECASE) for text in texts):
+                return kind, advice
+    fault = found[0].kind in PRODUCT_KINDS if found else product
+    if fault:
+        return ProductProblem, 'see the objects and events in must-gather'
+    return InfrastructureProblem, "see the objects and the controllers' logs in must-gather, then try again"

@@ -1,0 +1,121 @@
+"""Causes found in trees of objects as Cluster API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scs_ci.core import errors
+from scs_ci.deploy.diagnosis import complaints, problem
+
+pytestmark = pytest.mark.unit
+
+
+def obj(kind: str, name: str = 'c0', *conditions: tuple[str, str, str], **status: Any) -> dict[str, Any]:
+    entries = [{'type': t, 'status': 'False', 'reason': r, 'message': m} for t, r, m in conditions]
+    return {'kind': kind, 'metadata': {'name': name}, 'status': {'conditions': entries, **status}}
+
+
+def event(kind: str, name: str, reason: str, message: str, severity: str = 'Warning') -> dict[str, Any]:
+    return {'type': severity, 'reason': reason, 'message': message, 'involvedObject': {'kind': kind, 'name': name}}
+
+
+CLUSTER = obj('Cluster', 'c0', ('InfrastructureReady', 'NotReady', 'waiting'), ('Available', 'NotAvailable', '* x'))
+NO_HOST = 'No valid host was found. There are not enough hosts available.'
+
+
+@pytest.mark.parametrize(
+    ('objects', 'events', 'kind', 'first'),
+    [
+        (
+            [
+                CLUSTER,
+                obj('OpenStackServer', 's', ('InstanceReady', 'InstanceStateError', NO_HOST), instanceState='ERROR'),
+            ],
+            [],
+            errors.CapacityProblem,
+            'OpenStackServer s',
+        ),
+        (
+            [CLUSTER, obj('OpenStackCluster', 'o')],
+            [event('OpenStackCluster', 'o', 'Failedcreatenetwork', 'Quota exceeded for resources: network.')],
+            errors.QuotaProblem,
+            'OpenStackCluster o: Failedcreatenetwork',
+        ),
+        (
+            [
+                obj(
+                    'Cluster',
+                    'c0',
+                    ('TopologyReconciled', 'ReconcileFailed', 'failed to apply patch: doc is missing path'),
+                )
+            ],
+            [],
+            errors.ProductProblem,
+            'Cluster c0: TopologyReconciled=False ReconcileFailed: failed',
+        ),
+        (
+            [
+                obj(
+                    'OpenStackServer',
+                    's',
+                    ('InstanceReady', 'InvalidMachineSpec', 'no images were found with the given'),
+                )
+            ],
+            [],
+            errors.ImageProblem,
+            'OpenStackServer s',
+        ),
+        (
+            [CLUSTER, obj('OpenStackCluster', 'o', ('NetworkReady', 'NetworkCreateFailed', 'Authentication failed'))],
+            [],
+            errors.CredentialProblem,
+            'OpenStackCluster o',
+        ),
+        (
+            [
+                CLUSTER,
+                obj('OpenStackCluster', 'o', ('NetworkReady', 'NetworkCreateFailed', 'dial tcp: connection refused')),
+            ],
+            [],
+            errors.NetworkProblem,
+            'OpenStackCluster o',
+        ),
+        ([CLUSTER, obj('OpenStackServer', 's', instanceState='ERROR')], [], errors.BootProblem, 'OpenStackServer s'),
+        ([CLUSTER], [], errors.InfrastructureProblem, 'still waiting'),
+        (
+            [obj('OpenStackCluster', 'o', failureMessage='strange')],
+            [],
+            errors.InfrastructureProblem,
+            'OpenStackCluster o',
+        ),
+        (
+            [obj('KubeadmControlPlane', 'k', ('X', 'Odd', 'strange'))],
+            [],
+            errors.ProductProblem,
+            'KubeadmControlPlane k',
+        ),
+    ],
+)
+def test_verdict(objects: Any, events: Any, kind: type[errors.Problem], first: str) -> None:
+    found = problem('gave up on', 'Cluster c0', 'still waiting', complaints(objects, events), product=False)
+    assert type(found) is kind
+    assert found.answer.startswith(first)
+    assert found.advice
+
+
+def test_deepest_complaint_comes_first_and_repetitions_once() -> None:
+    twice = event('Machine', 'm', 'FailedX', 'x')
+    server = obj('OpenStackServer', 's', ('InstanceReady', 'InstanceCreateFailed', 'boom'))
+    found = complaints([obj('Cluster', 'c0', ('A', 'Odd', 'b')), server], [twice, twice])
+    assert [complaint.kind for complaint in found] == ['OpenStackServer', 'Machine', 'Cluster']
+
+
+def test_nobody_complains() -> None:
+    assert complaints([CLUSTER], [event('Machine', 'm', 'SuccessfulCreate', 'ok', 'Normal')]) == []
+    assert isinstance(problem('x', 'y', 'z', [], product=True), errors.ProductProblem)
+
+
+def test_operator_reports_failures_as_normal_events() -> None:
+    (found,) = complaints([], [event('ClusterAddon', 'a', 'TemplateNewClusterStackFailed', 'bad yaml', 'Normal')])
+    assert found.text == 'TemplateNewClusterStackFailed: bad yaml'
