@@ -1,0 +1,173 @@
+"""One snapshot of a project by kind, and the difference of two."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core import shape
+from ..core.records import FORMAT
+from . import failures, marks, retry
+from .connect import Cloud
+from .marks import Mark
+
+# Metadata keys that may leave the cloud in a report; other keys belong to their owners.
+CSI_CLUSTER = 'cinder.csi.openstack.org/cluster'
+METADATA = frozenset({marks.OWNER, marks.RUN, marks.EXPIRES, CSI_CLUSTER})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One object of the project. metadata: only marks; details: what the kind needs for cleanup, e.g. device_id of a port."""
+
+    kind: str
+    id: str
+    name: str
+    status: str = ''
+    description: str = ''
+    metadata: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> Mark | None:
+        return marks.from_metadata(self.metadata) or marks.from_description(self.description)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How objects of a kind are listed. details: attributes of the SDK object that are kept."""
+
+    name: str
+    service: str
+    list: Callable[[Cloud], Iterable[Any]]
+    details: tuple[str, ...] = ()
+    identity: str = 'id'
+
+
+def _network(call: str) -> Callable[[Cloud], Iterable[Any]]:
+    # the filter matters for administrators, whose lists otherwise show every project
+    return lambda cloud: getattr(cloud.sdk.network, call)(project_id=cloud.project_id)
+
+
+KINDS = (
+    Kind('server', 'compute', lambda c: c.sdk.compute.servers(details=True)),
+    Kind('port', 'network', _network('ports'), ('device_id', 'device_owner', 'network_id')),
+    Kind('floating_ip', 'network', _network('ips'), ('floating_ip_address', 'port_id', 'fixed_ip_address')),
+    Kind('router', 'network', _network('routers')),
+    Kind('subnet', 'network', _network('subnets'), ('network_id', 'cidr')),
+    Kind('network', 'network', _network('networks')),
+    Kind('security_group', 'network', _network('security_groups')),
+    Kind('volume', 'block-storage', lambda c: c.sdk.block_storage.volumes(details=True)),
+    Kind('snapshot', 'block-storage', lambda c: c.sdk.block_storage.snapshots(details=True), ('volume_id',)),
+    Kind(
+        'load_balancer',
+        'load-balancer',
+        lambda c: c.sdk.load_balancer.load_balancers(project_id=c.project_id),
+        ('vip_port_id', 'provisioning_status'),
+    ),
+    Kind('server_group', 'compute', lambda c: c.sdk.compute.server_groups()),
+    Kind('key_pair', 'compute', lambda c: c.sdk.compute.keypairs(), identity='name'),
+    Kind('image', 'image', lambda c: c.sdk.image.images(owner=c.project_id)),
+    Kind('application_credential', 'identity', lambda c: c.sdk.identity.application_credentials(user=c.user_id)),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All objects seen, and the kinds that could not be seen with the reason (a service the cloud does not have)."""
+
+    project_id: str
+    resources: tuple[Resource, ...]
+    missing: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def of(self, kind: str) -> tuple[Resource, ...]:
+        return tuple(resource for resource in self.resources if resource.kind == kind)
+
+    def counts(self) -> dict[str, int]:
+        """Kind to number of objects; kinds without objects are named, too, unseen ones are not."""
+        return {kind.name: len(self.of(kind.name)) for kind in KINDS if kind.name not in self.missing}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What appeared and what vanished between two inventories of one project."""
+
+    added: tuple[Resource, ...]
+    removed: tuple[Resource, ...]
+
+    def by_kind(self) -> dict[str, dict[str, list[str]]]:
+        rows: dict[str, dict[str, list[str]]] = {}
+        for word, resources in (('added', self.added), ('removed', self.removed)):
+            for resource in resources:
+                rows.setdefault(resource.kind, {}).setdefault(word, []).append(f'{resource.name} ({resource.id})')
+        return rows
+
+
+def take(cloud: Cloud, kinds: Iterable[Kind] = KINDS) -> Inventory:
+    """List the project, all kinds at the same time. A service that the cloud lacks is named, not an error."""
+    wanted = tuple(kinds)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix='inventory') as pool:
+        parts = list(pool.map(lambda kind: _list(cloud, kind), wanted))
+    missing = {kind.name: part for kind, part in zip(wanted, parts, strict=True) if isinstance(part, str)}
+    resources = tuple(resource for part in parts if not isinstance(part, str) for resource in part)
+    return Inventory(cloud.project_id, resources, missing)
+
+
+def listed(cloud: Cloud, kind: Kind) -> tuple[Resource, ...]:
+    """The objects of one kind; empty when the cloud does not have the service."""
+    part = _list(cloud, kind)
+    return () if isinstance(part, str) else part
+
+
+def _list(cloud: Cloud, kind: Kind) -> tuple[Resource, ...] | str:
+    if not cloud.has(kind.service):
+        return f'cloud has no service {kind.service}'
+    with failures.cloud_errors('cannot list', f'{kind.name} objects of project {cloud.project_id}'):
+        found = retry.reading(lambda: list(kind.list(cloud)))
+    # an administrator's image list ignores the filter on some clouds; key pairs and groups have no project at all
+    return tuple(_resource(kind, item) for item in found)
+
+
+def _resource(kind: Kind, item: Any) -> Resource:
+    """The only place where an SDK object becomes a Resource."""
+    metadata = getattr(item, 'metadata', None)
+    known = dict(metadata) if isinstance(metadata, Mapping) else {}
+    if kind.name == 'image':
+        known |= {key: value for key, value in (item.properties or {}).items() if key in METADATA}
+    return Resource(
+        kind=kind.name,
+        id=str(getattr(item, kind.identity)),
+        name=str(item.name or ''),
+        status=str(getattr(item, 'status', None) or getattr(item, 'provisioning_status', None) or ''),
+        description=str(getattr(item, 'description', None) or ''),
+        metadata={str(k): str(v) for k, v in known.items() if k in METADATA},
+        details={name: str(getattr(item, name, None) or '') for name in kind.details},
+    )
+
+
+def difference(before: Inventory, after: Inventory) -> Difference:
+    """By kind and id. Kinds that one side could not see are left out: absence of sight is not absence."""
+    unseen = set(before.missing) | set(after.missing)
+    first = {(r.kind, r.id): r for r in before.resources if r.kind not in unseen}
+    second = {(r.kind, r.id): r for r in after.resources if r.kind not in unseen}
+    return Difference(
+        added=tuple(r for key, r in second.items() if key not in first),
+        removed=tuple(r for key, r in first.items() if key not in second),
+    )
+
+
+def dump(inventory: Inventory) -> dict[str, Any]:
+    """For cloud-before.json and cloud-after.json; descriptions of others are left out."""
+    plain = tuple(r if r.mark else dataclasses.replace(r, description='') for r in inventory.resources)
+    content: dict[str, Any] = shape.dump(dataclasses.replace(inventory, resources=plain))
+    return content | {'counts': inventory.counts()}
+
+
+def load(content: Mapping[str, Any], source: str) -> Inventory:
+    """The inventory from its JSON."""
+    return shape.load(Inventory, {k: v for k, v in content.items() if k != 'counts'}, source)

@@ -1,0 +1,84 @@
+"""What belongs to a run: by its mark, or by a name that only this run's clusters can have. Anything else is foreign."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..core.naming import Names, names
+from .inventory import CSI_CLUSTER, Inventory, Resource
+
+# Owned by something that deletes them itself; deleting them directly breaks their owner.
+MANAGED_PORTS = ('network:dhcp', 'network:distributed', 'network:router_gateway', 'network:floatingip', 'octavia')
+# Made with a mark: among these kinds a fitting name without a mark is somebody else's.
+NAMED_KINDS = frozenset({'key_pair', 'server_group', 'application_credential'})
+CLUSTER_KINDS = frozenset(
+    {'server', 'volume', 'snapshot', 'port', 'network', 'subnet', 'router', 'security_group', 'load_balancer', 'server_group'}
+)
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A resource of the run and why it is one."""
+
+    resource: Resource
+    reason: str
+
+
+class Filter:
+    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are the run's as well."""
+
+    def __init__(self, run: str, parents: Iterable[str] = ()) -> None:
+        self.run, self.names, self.parents = run, names(run), frozenset(parents)
+        self.patterns = patterns(self.names)
+
+    def reason(self, resource: Resource) -> str | None:
+        """Why the resource belongs to the run, or None. A mark of another run always wins over any name."""
+        if resource.kind == 'port' and resource.details.get('device_owner', '').lower().startswith(MANAGED_PORTS):
+            return None
+        if mark := resource.mark:
+            return 'mark' if mark.run == self.run else None
+        if resource.kind in NAMED_KINDS and self._is_own_name(resource.name):
+            return 'name'
+        if resource.kind in ('subnet', 'port') and resource.details.get('network_id') in self.parents:
+            return 'on a network of the run'
+        return self._made_by_cluster(resource)
+
+    def _is_own_name(self, name: str) -> bool:
+        return name == self.names.prefix or name.startswith(f'{self.names.prefix}-')
+
+    def _made_by_cluster(self, resource: Resource) -> str | None:
+        if self.patterns['cluster'].fullmatch(resource.metadata.get(CSI_CLUSTER, '')):
+            return 'volume of a cluster of the run'
+        if resource.kind in CLUSTER_KINDS and self.patterns['name'].match(resource.name):
+            return 'name of a cluster of the run'
+        if self.patterns['description'].search(resource.description):
+            return 'description names a cluster of the run'
+        return None
+
+
+def patterns(own: Names) -> Mapping[str, re.Pattern[str]]:
+    """Names and descriptions that Cluster API's OpenStack provider and the cloud controller derive from cluster names.
+
+    The exact cluster name is part of each pattern: a bare prefix such as `kube_service_` has hit other clusters before.
+    """
+    cluster = rf'{re.escape(own.prefix)}-c\d+'
+    space = re.escape(own.namespace)
+    name = rf'{cluster}(-|$)|k8s-clusterapi-cluster-{space}-{cluster}(-|$)|k8s-cluster-{space}-{cluster}-|kube_service_{cluster}_'
+    capo = rf'^Created by cluster-api-provider-openstack cluster {space}-{cluster}$'
+    controller = rf'(from|in) cluster {cluster}$'
+    return {
+        'cluster': re.compile(cluster),
+        'name': re.compile(name),
+        'description': re.compile(rf'{capo}|{controller}'),
+    }
+
+
+def owned(run: str, inventory: Inventory) -> tuple[Owned, ...]:
+    """Everything of the run in an inventory."""
+    first = Filter(run)
+    parents = [network.id for network in inventory.of('network') if first.reason(network)]
+    check = Filter(run, parents)
+    found = ((resource, check.reason(resource)) for resource in inventory.resources)
+    return tuple(Owned(resource, reason) for resource, reason in found if reason)
