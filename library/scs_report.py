@@ -71,15 +71,15 @@ report_dir:
   returned: success
 """
 
-from pathlib import Path  # noqa: E402 (Ansible wants the documentation first)
+from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible.module_utils.scs_ci.core.errors import Problem  # noqa: E402
-from ansible.module_utils.scs_ci.report import read, write  # noqa: E402
-from ansible.module_utils.scs_ci.report.comment import comment  # noqa: E402
-from ansible.module_utils.scs_ci.report.output import DIRECTORY, differs  # noqa: E402
-from ansible.module_utils.scs_ci.report.verdict import verdict  # noqa: E402
-from ansible.module_utils.scs_ci.report.zuul_return import zuul_return  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.scs_ci.core.errors import Problem
+from ansible.module_utils.scs_ci.report import read, write
+from ansible.module_utils.scs_ci.report.comment import comment
+from ansible.module_utils.scs_ci.report.output import DIRECTORY, differs
+from ansible.module_utils.scs_ci.report.verdict import verdict
+from ansible.module_utils.scs_ci.report.zuul_return import zuul_return
 
 SPEC = {
     'run_dir': {'type': 'path', 'required': True},

@@ -71,8 +71,12 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         'check the endpoint in the catalog and the way to it',
     ),
     (
-        r'doc is missing path|failed to apply patch|admission webhook|field not declared|must be of type|is invalid'
-        r'|required value|unsupported value|no matches for kind|failed to create \w+template',
+        r'doc is missing path|failed to apply patch|admission webhook|field not declared|must be of type|no matches for kind',
+        ProductProblem,
+        'fix the class: the message names the field or the patch',
+    ),
+    (
+        r'is invalid|required value|unsupported value|failed to create \w+template',
         ProductProblem,
         'fix the class: the message names the field or the patch',
     ),

@@ -59,7 +59,7 @@ def namespace(name: str) -> Object:
 
 
 def cluster_stack(space: str, release: Release) -> Object:
-    """Exactly this release, nothing newer. noProvider: nobody makes node images here, the cloud has them."""
+    """Exactly this release, nothing newer. noProvider: node images are in the cloud already."""
     return {
         'apiVersion': STACKS,
         'kind': 'ClusterStack',

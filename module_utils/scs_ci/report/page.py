@@ -35,7 +35,8 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 4px
 .skipped { color: var(--skipped); } .next { color: var(--faint); }
 svg { width: 100%; min-width: 40rem; height: auto; display: block; } svg text { fill: var(--ink); font-size: 12px; }
 svg .tick { stroke: var(--line); } svg .lane { fill: var(--faint); }
-rect { stroke: var(--paper); } rect.passed { fill: var(--passed); } rect.failed { fill: var(--failed); } rect.error { fill: var(--error); }
+rect { stroke: var(--paper); }
+rect.passed { fill: var(--passed); } rect.failed { fill: var(--failed); } rect.error { fill: var(--error); }
 rect.skipped { fill: var(--skipped); }
 """
 

@@ -1,0 +1,240 @@
+"""The stage: one version from its published release to the first server of its cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..core.clock import Clock, SystemClock
+from ..core.errors import Problem, ProductProblem, ToolProblem
+from ..core.records import PlannedVersion
+from ..core.run import StageRun
+from . import gather, objects
+from .kinds import (
+    CLUSTERS,
+    CLUSTERS_V2,
+    CONTROL_PLANE_LABEL,
+    OPENSTACK,
+    OPENSTACK_SERVERS,
+    STACKS,
+    Api,
+    Object,
+    belongs,
+    name_of,
+    status,
+    title,
+)
+from .objects import Release
+from .variables import CloudChoice, Identity, find_class, identity, variables, worker_class
+from .waiting import await_ready
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the stage is given. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables.
+
+    render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
+    the controllers.
+    """
+
+    api: Api
+    space: str
+    cloud: Mapping[str, Any]
+    choice: CloudChoice
+    render: Callable[[PlannedVersion, Release, str], Sequence[Object]]
+    overrides: Callable[[PlannedVersion, Object], Mapping[str, Any]]
+    ca: str = ''
+    simulated: tuple[str, ...] = ()
+    logs: Path | None = None
+    clock: Clock = field(default_factory=SystemClock)
+
+
+@dataclass
+class Deployment:
+    """One deployment on its way; steps: seconds of each step, in order."""
+
+    state: StageRun
+    setup: Setup
+    release: Release
+    cluster: str
+    steps: dict[str, float] = field(default_factory=dict)
+
+    def step(self, name: str, started: float) -> None:
+        self.steps[name] = round(self.setup.clock.monotonic() - started, 2)
+        self.state.facts['steps'] = dict(self.steps)
+
+
+def deploy(state: StageRun, version: PlannedVersion, setup: Setup) -> None:
+    """Body of the stage for core.run.version_stage. On failure everything of use lies in the version's must-gather."""
+    release = objects.release_from(version, _facts(state, version))
+    run = Deployment(state, setup, release, _cluster_name(state, version))
+    state.simulated.update(setup.simulated)
+    state.facts.update({'cluster': run.cluster, 'namespace': setup.space, 'class': release.class_name})
+    try:
+        rendered = _prepare(run, version)
+        _bring_release(run)
+        values = _create_cluster(run, version, rendered)
+        state.facts['variables'] = values
+        _follow(run)
+    except Problem:
+        _gather(run)
+        raise
+
+
+def _facts(state: StageRun, version: PlannedVersion) -> dict[str, Any]:
+    """Facts of build and publish together."""
+    records = [state.run.record(stage, version.key) for stage in ('build', 'publish')]
+    return {key: value for record in records if record for key, value in record.facts.items()}
+
+
+def _cluster_name(state: StageRun, version: PlannedVersion) -> str:
+    keys = [planned.key for planned in state.run.plan().versions]
+    return state.run.names.cluster(keys.index(version.key))
+
+
+def _prepare(run: Deployment, version: PlannedVersion) -> Sequence[Object]:
+    """Namespace and a dry run of the class's objects: the operator would hide why the API server refuses one."""
+    started, setup = run.setup.clock.monotonic(), run.setup
+    setup.api.apply(objects.namespace(setup.space))
+    rendered = setup.render(version, run.release, setup.space)
+    refused = [answer for obj in rendered if (answer := _refusal(setup.api, _placed(obj, setup.space)))]
+    if refused:
+        more = f' (and {len(refused) - 1} more objects)' if len(refused) > 1 else ''
+        raise ProductProblem(
+            'API server refuses', 'the class chart', refused[0] + more, 'fix the object in the class chart'
+        )
+    run.state.say(f'class chart: {len(rendered)} objects accepted by dry run')
+    run.step('class dry run', started)
+    return rendered
+
+
+def _placed(obj: Object, space: str) -> Object:
+    """As the operator applies it: in the release's namespace."""
+    return {**obj, 'metadata': {**obj['metadata'], 'namespace': space}}
+
+
+def _refusal(api: Api, obj: Object) -> str:
+    """The API server's answer when it refuses the object, else empty. No answer at all is no refusal."""
+    try:
+        api.apply(obj, dry_run=True)
+    except ProductProblem as problem:
+        return f'{title(obj)}: {problem.answer}'
+    return ''
+
+
+def _bring_release(run: Deployment) -> None:
+    started, setup, release = run.setup.clock.monotonic(), run.setup, run.release
+    setup.api.apply(objects.cluster_stack(setup.space, release))
+    _await(run, STACKS, 'ClusterStackRelease', release.tag)
+    run.step('release ready', started)
+    started = setup.clock.monotonic()
+    _await(run, CLUSTERS, 'ClusterClass', release.class_name)
+    run.step('class reconciled', started)
+
+
+def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence[Object]) -> dict[str, Any]:
+    """Credentials and the Cluster, tried first; returns the variables set."""
+    started, setup = run.setup.clock.monotonic(), run.setup
+    made = find_class(rendered, run.release.class_name)
+    values = variables(made, setup.choice, setup.overrides(version, made))
+    _credentials(setup, identity(made, values))
+    wanted = objects.cluster(setup.space, run.cluster, run.release, values, worker_class(made))
+    setup.api.apply(wanted, dry_run=True)
+    setup.api.apply(wanted)
+    run.state.say(f'Cluster {run.cluster}: admitted')
+    run.step('cluster admitted', started)
+    return values
+
+
+def _credentials(setup: Setup, wanted: Identity) -> None:
+    setup.api.apply(objects.credentials(setup.space, wanted.secret, wanted.cloud, setup.cloud, setup.ca))
+    for obj in objects.workload_credentials(setup.space, wanted.cloud, setup.cloud, setup.ca):
+        setup.api.apply(obj)
+
+
+def _follow(run: Deployment) -> None:
+    """From topology to the first control plane server."""
+    started, setup = run.setup.clock.monotonic(), run.setup
+    _await(run, CLUSTERS_V2, 'Cluster', run.cluster)
+    run.step('topology reconciled', started)
+    started = setup.clock.monotonic()
+    infrastructure = _await_labeled(run, OPENSTACK, 'OpenStackCluster')
+    run.state.facts['network'] = {
+        key: (status(infrastructure).get(key) or {}).get('id')
+        for key in ('network', 'router', 'controlPlaneSecurityGroup', 'workerSecurityGroup')
+    }
+    run.step('network', started)
+    started = setup.clock.monotonic()
+    server = _await_labeled(run, OPENSTACK_SERVERS, 'OpenStackServer', control_plane=True)
+    run.state.facts['server'] = {'name': name_of(server), 'id': status(server).get('instanceID')}
+    run.step('server active', started)
+
+
+def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
+    setup = run.setup
+
+    def look() -> Object | None:
+        return setup.api.get(api_version, kind, name, setup.space)
+
+    return await_ready(kind, f'{kind} {name}', look, run.state.say, lambda: _evidence(run), setup.clock)
+
+
+def _await_labeled(run: Deployment, api_version: str, kind: str, control_plane: bool = False) -> Object:
+    """As _await, for an object whose name Cluster API chooses: the first of the cluster."""
+    setup = run.setup
+
+    def look() -> Object | None:
+        machines = _control_plane_machines(run) if control_plane else None
+        for obj in setup.api.list(api_version, kind, setup.space):
+            if name_of(obj) in machines if machines is not None else belongs(obj, run.cluster):
+                return {**obj, 'kind': kind}
+        return None
+
+    return await_ready(kind, f'{kind} of {run.cluster}', look, run.state.say, lambda: _evidence(run), setup.clock)
+
+
+def _control_plane_machines(run: Deployment) -> set[str]:
+    """Names of the OpenStackMachines of the control plane; their servers bear the same names."""
+    found = run.setup.api.list(OPENSTACK, 'OpenStackMachine', run.setup.space)
+    return {
+        name_of(obj)
+        for obj in found
+        if belongs(obj, run.cluster) and CONTROL_PLANE_LABEL in (obj['metadata'].get('labels') or {})
+    }
+
+
+def _evidence(run: Deployment) -> tuple[list[Object], list[Object]]:
+    """Objects and events that may hold the cause; nothing when the API server is what fails."""
+    api, space = run.setup.api, run.setup.space
+    found = gather.of_cluster(api, space, run.cluster)
+    release = gather.listed(api, STACKS, 'ClusterStackRelease', space)
+    classes = gather.listed(api, CLUSTERS_V2, 'ClusterClass', space)
+    own = [obj for obj in (*release, *classes) if name_of(obj) in (run.release.tag, run.release.class_name)]
+    try:
+        return found + own, gather.events_of(api, space, found + own)
+    except Problem:
+        return found + own, []
+
+
+def _gather(run: Deployment) -> None:
+    """Must-gather on the way out; a failure in it is told and never hides the first one."""
+    place = run.state.directory / 'must-gather'
+    redactor = run.state.run.redactor
+    try:
+        written = gather.must_gather(run.setup.api, run.setup.space, run.cluster, place, redactor, run.setup.logs)
+    except (Problem, OSError) as error:
+        run.state.say(f'must-gather failed: {error}')
+        return
+    for path in written:
+        run.state.artifact(path)
+
+
+def class_archive(directory: Path, release: Release) -> Path:
+    """The class chart in a release directory."""
+    found = sorted(directory.glob(f'*-cluster-class-{release.version}.tgz'))
+    if len(found) != 1:
+        names = ', '.join(path.name for path in found) or 'none'
+        raise ToolProblem('cannot find', f'class chart below {directory}', f'found {names}', 'repeat the build')
+    return found[0]

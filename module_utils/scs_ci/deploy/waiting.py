@@ -1,0 +1,91 @@
+"""Bounded waits that tell each change of state and, when they end badly, the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..core.clock import Clock, Expired, wait
+from .diagnosis import Complaint, complaints, problem
+from .kinds import Object, title
+from .readiness import PREDICATES, State
+
+
+@dataclass(frozen=True)
+class Limit:
+    """seconds: bound of one wait; reason: why that long. product: blame the stack when it ends without any complaint."""
+
+    seconds: float
+    reason: str
+    product: bool = False
+
+
+LIMITS = {
+    'ClusterStackRelease': Limit(
+        90, 'the operator repeats a failed download or apply every 20 s: four tries', product=True
+    ),
+    'ClusterClass': Limit(60, 'Cluster API reconciles a class within seconds, slower after an error', product=True),
+    'Cluster': Limit(
+        60, 'a conflict or a late webhook passes within seconds; what stays is a faulty class', product=True
+    ),
+    'OpenStackCluster': Limit(420, 'networks take seconds, but a load balancer of a busy Octavia takes minutes'),
+    'OpenStackServer': Limit(600, 'the first server on a host waits for the image to be copied there'),
+    'deletion': Limit(600, 'a cloud may hold ports and load balancers for minutes before they can be deleted'),
+}
+# Between two looks at the API server; it is near and cheap to ask, and steps often end within a second.
+PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at what is waited for. found: None while absent."""
+
+    found: Object | None
+    state: State
+
+
+def await_ready(
+    kind: str,
+    subject: str,
+    look: Callable[[], Object | None],
+    say: Callable[[str], None],
+    evidence: Callable[[], tuple[list[Object], list[Object]]],
+    clock: Clock,
+    limit: Limit | None = None,
+) -> Object:
+    """The object of that kind as soon as its predicate calls it ready.
+
+    say gets one line per change of state; evidence returns objects and events, asked only when the wait ends badly.
+    Raises the Problem of the deepest cause.
+    """
+    bound = limit or LIMITS[kind]
+    last = [State(False, 'absent')]
+    failures: dict[str, None] = {}  # a failure may be covered by a later 'pending', so all of them are remembered
+
+    def poll() -> Look | None:
+        found = look()
+        last[0] = PREDICATES[kind](found)
+        if 'ReconcileFailed' in last[0].text:
+            failures[last[0].text] = None
+        say(f'{title(found) if found else subject}: {last[0].text}')
+        return Look(found, last[0]) if last[0].ready or last[0].failed else None
+
+    try:
+        ended = wait(poll, bound.seconds, subject, pause=PAUSE, clock=clock)
+    except Expired:
+        answer = f'{last[0].text} after {bound.seconds:.0f} s ({bound.reason})'
+        raise problem('gave up on', subject, answer, _causes(evidence, failures, subject), bound.product) from None
+    if ended.state.failed or ended.found is None:
+        causes = _causes(evidence, failures, subject)
+        raise problem('cannot bring up', subject, ended.state.text, causes, bound.product)
+    return ended.found
+
+
+def _causes(
+    evidence: Callable[[], tuple[list[Object], list[Object]]], failures: dict[str, None], subject: str
+) -> list[Complaint]:
+    objects, events = evidence()
+    found = complaints(objects, events)
+    known = {complaint.text for complaint in found}
+    kind = subject.split()[0]
+    return found + [Complaint(subject, kind, text, 0) for text in failures if text not in known]
