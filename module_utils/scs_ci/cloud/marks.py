@@ -42,10 +42,6 @@ class Mark:
         """For network objects and load balancers, which have no metadata."""
         return f'scs-ci run={self.run} owner={self.owner} expires={self.expires}'
 
-    def tags(self) -> list[str]:
-        """Index for filters; the description decides, because tags are set in a second call on some objects."""
-        return ['scs-ci', f'scs-ci-run={self.run}']
-
     def expired(self, now: datetime.datetime) -> bool:
         return datetime.datetime.fromisoformat(self.expires) <= now
 

@@ -16,6 +16,9 @@ NAMED_KINDS = frozenset({'key_pair', 'server_group', 'application_credential'})
 CLUSTER_KINDS = frozenset(
     {'server', 'volume', 'snapshot', 'port', 'network', 'subnet', 'router', 'security_group', 'load_balancer', 'server_group'}
 )
+# Reasons that scs-ci's own objects have; the others are those of the run's clusters.
+MARKED, NAMED, ON_NETWORK = 'mark', 'name', 'on a network of the run'
+OWN_REASONS = frozenset({MARKED, NAMED, ON_NETWORK})
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ class Filter:
         if resource.kind == 'port' and resource.details.get('device_owner', '').lower().startswith(MANAGED_PORTS):
             return None
         if mark := resource.mark:
-            return 'mark' if mark.run == self.run else None
+            return MARKED if mark.run == self.run else None
         if resource.kind in NAMED_KINDS and self._is_own_name(resource.name):
-            return 'name'
+            return NAMED
         if resource.kind in ('subnet', 'port') and resource.details.get('network_id') in self.parents:
-            return 'on a network of the run'
+            return ON_NETWORK
         return self._made_by_cluster(resource)
 
     def _is_own_name(self, name: str) -> bool:

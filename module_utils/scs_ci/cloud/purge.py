@@ -14,7 +14,7 @@ from ..core.records import Leftover
 from . import failures, inventory, retry
 from .connect import Cloud
 from .inventory import BY_NAME, Inventory, Kind, Resource
-from .owned import Filter, Owned, owned
+from .owned import OWN_REASONS, Filter, Owned, owned
 
 # Start order: what holds others first. All kinds work at the same time; the order only saves refused requests.
 ORDER = (
@@ -46,6 +46,7 @@ FAILED = frozenset({'error', 'error_deleting'})
 REPEAT = 6
 
 Say = Callable[[str, str], None]
+Only = Callable[[Owned], bool]
 
 
 @dataclass
@@ -65,16 +66,34 @@ class Result:
         return numbers
 
 
-def plan(run: str, before: Inventory) -> tuple[Owned, ...]:
+def everything(_: Owned) -> bool:
+    return True
+
+
+def nodes_only(item: Owned) -> bool:
+    """What scs-ci itself made for the nodes of a run, without what its clusters made."""
+    return item.reason in OWN_REASONS
+
+
+def plan(run: str, before: Inventory, only: Only = everything) -> tuple[Owned, ...]:
     """What a purge would delete, in the order in which it starts; pure."""
-    return tuple(sorted(owned(run, before), key=lambda o: (ORDER.index(o.resource.kind), o.resource.name)))
+    return tuple(sorted(filter(only, owned(run, before)), key=lambda o: (ORDER.index(o.resource.kind), o.resource.name)))
 
 
 class Purge:
     """One purge of one run. It converges whatever the order in which the cloud lets objects go."""
 
-    def __init__(self, cloud: Cloud, run: str, *, say: Say, timeout: float = TIMEOUT, clock: Clock | None = None) -> None:
-        self.cloud, self.run, self.say = cloud, run, say
+    def __init__(
+        self,
+        cloud: Cloud,
+        run: str,
+        *,
+        say: Say,
+        timeout: float = TIMEOUT,
+        clock: Clock | None = None,
+        only: Only = everything,
+    ) -> None:
+        self.cloud, self.run, self.say, self.only = cloud, run, say, only
         self.clock = clock or SystemClock()
         self.deadline = self.clock.monotonic() + timeout
         self.result = Result()
@@ -86,11 +105,11 @@ class Purge:
     def execute(self) -> Result:
         """Delete, look again, repeat until nothing is found or time is up."""
         before = inventory.take(self.cloud)
-        found = self.result.found = plan(self.run, before)
+        found = self.result.found = plan(self.run, before, self.only)
         while found:
             self._sweep(found)
             self.result.after = inventory.take(self.cloud)
-            found = plan(self.run, self.result.after)
+            found = plan(self.run, self.result.after, self.only)
             if self.clock.monotonic() >= self.deadline:
                 break
         self.result.after = self.result.after or before
@@ -125,7 +144,8 @@ class Purge:
 
     def _listed(self, kind: Kind, check: Filter) -> list[Resource]:
         try:
-            return [r for r in inventory.listed(self.cloud, kind) if check.reason(r) and r.status.lower() not in GONE]
+            found = ((r, check.reason(r)) for r in inventory.listed(self.cloud, kind) if r.status.lower() not in GONE)
+            return [resource for resource, reason in found if reason and self.only(Owned(resource, reason))]
         except Problem as problem:  # an unreachable service must not stop the other workers; the final proof asks again
             self.say(problem.reason, kind.name)
             return []
