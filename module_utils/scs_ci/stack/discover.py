@@ -1,0 +1,152 @@
+"""Finding cluster stacks in a checkout and choosing those that were asked for."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..core.errors import ProductProblem, UsageProblem
+from .model import CLASS_DIR, LAYOUT_A, LAYOUT_B, TOOL_CONFIG, Stack, build_model
+from .sources import read_tree
+from .versions import Kubernetes, parse_kubernetes
+from .yamltext import Broken, parse
+
+PROVIDERS = 'providers'
+# Lists node images by version; in layout B it lies beside the minors, hence is shared by them.
+IMAGE_LIST = 'image-manager.yaml'
+# Directories that never hold stacks: results of builds.
+NOT_SOURCE = frozenset({'node_modules', 'release'})
+DEEPEST = 6  # levels below the start: providers/<provider>/<stack>/<minor> has four
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory that is a stack. path: relative to the checkout, '.' for the checkout itself."""
+
+    path: str
+    layout: str
+
+
+def find(checkout: Path) -> tuple[Place, ...]:
+    """All stack directories of a checkout, sorted by path. The checkout may be one stack itself.
+
+    A directory is a stack when it has a `stack.yaml` (layout B), a `csctl.yaml` or a class chart (layout A); what lies
+    below a stack is not searched. Links to directories are not followed. Raises UsageProblem if there are none.
+    """
+    if not checkout.is_dir():
+        raise UsageProblem('cannot search', f'checkout {checkout}', 'it is not a directory', 'give the path of a checkout')
+    start = checkout / PROVIDERS if (checkout / PROVIDERS).is_dir() and _layout(checkout) is None else checkout
+    found = tuple(sorted(_search(checkout, start, DEEPEST), key=lambda place: place.path))
+    if not found:
+        raise UsageProblem(
+            'found no cluster stack in',
+            f'checkout {checkout}',
+            f'no directory below {start} has a csctl.yaml, a stack.yaml or a cluster-class chart',
+            'give the path of a checkout of cluster stacks',
+        )
+    return found
+
+
+def _layout(directory: Path) -> str | None:
+    if (directory / TOOL_CONFIG[LAYOUT_B]).is_file():
+        return LAYOUT_B
+    if (directory / TOOL_CONFIG[LAYOUT_A]).is_file() or (directory / CLASS_DIR / 'Chart.yaml').is_file():
+        return LAYOUT_A
+    return None
+
+
+def _search(checkout: Path, directory: Path, levels: int) -> list[Place]:
+    layout = _layout(directory)
+    if layout:
+        return [Place(directory.relative_to(checkout).as_posix(), layout)]
+    if levels == 0:
+        return []
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageProblem('cannot search', str(directory), error.strerror or str(error), 'fix its permissions') from error
+    below = [e for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith('.')]
+    return [p for e in below if e.name not in NOT_SOURCE for p in _search(checkout, Path(e.path), levels - 1)]
+
+
+def choose(places: Sequence[Place], patterns: Iterable[str]) -> tuple[Place, ...]:
+    """The places that match one of the patterns (paths or globs); all without a pattern.
+
+    A pattern that also matches a parent selects everything below it. UsageProblem for one that selects nothing.
+    """
+    wanted = [pattern.strip().strip('/') for pattern in patterns if pattern.strip()]
+    if not wanted:
+        return tuple(places)
+    chosen: set[Place] = set()
+    for pattern in wanted:
+        hits = {place for place in places if _matches(place.path, pattern)}
+        if not hits:
+            names = [place.path for place in places]
+            near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.4) or names[:5]
+            raise UsageProblem(
+                'cannot find stack', repr(pattern), f'the checkout has {len(names)} stacks', f'nearest: {", ".join(near)}'
+            )
+        chosen |= hits
+    return tuple(place for place in places if place in chosen)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    parts = path.split('/')
+    heads = ['/'.join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatch.fnmatchcase(head, pattern) for head in heads)
+
+
+def load(checkout: Path, place: Place) -> Stack:
+    """Read and parse the stack at a place, without renderings. ProductProblem when its files cannot be taken over."""
+    root = checkout / place.path
+    files = read_tree(root)
+    if place.layout == LAYOUT_B and (root.parent / IMAGE_LIST).is_file():
+        shared = {f'../{IMAGE_LIST}': (root.parent / IMAGE_LIST).read_bytes()}
+    else:
+        shared = {}
+    return with_patch(build_model(place.path, place.layout, files), shared)
+
+
+def with_patch(stack: Stack, shared: dict[str, bytes]) -> Stack:
+    """Layout B may state the minor only; then the newest patch of the shared image list is meant."""
+    version = stack.version
+    if version is None or version.patch is not None or stack.layout != LAYOUT_B:
+        return stack
+    listed = [v for content in shared.values() for v in listed_versions(content.decode('utf-8', 'replace'))]
+    fitting = [v for v in listed if (v.major, v.minor) == (version.major, version.minor) and v.patch is not None]
+    if not fitting:
+        return stack
+    newest = max(fitting, key=lambda v: v.patch or 0)
+    return replace(stack, kubernetes=replace(stack.kubernetes, text=str(newest)))
+
+
+def listed_versions(text: str) -> list[Kubernetes]:
+    """Kubernetes versions that an image manager's list has images for."""
+    try:
+        documents = parse(text)
+    except Broken:
+        return []  # the file is checked by a rule; here it only has no answer
+    entries = [e for d in documents if d.root for image in d.root.items('images') for e in image.items('versions')]
+    return [version for entry in entries if (version := parse_kubernetes(entry.value('version')))]
+
+
+def key(stack: Stack) -> str:
+    """Directory of the version in a run: `<provider>-<stack>-<major>-<minor>`; from the path where nothing is declared."""
+    identity = stack.identity
+    if identity:
+        return _safe(identity.base)
+    return _safe('-'.join([*stack.path.split('/')[-2:], 'undeclared']))
+
+
+def _safe(text: str) -> str:
+    return re.sub(r'[^a-z0-9-]+', '-', text.lower()).strip('-') or 'stack'
+
+
+def unreadable(place: Place) -> Stack:
+    """A model for a stack whose files could not be read: it stays in the plan, and its check tells the reason."""
+    return build_model(place.path, place.layout, {})

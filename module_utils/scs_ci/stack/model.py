@@ -1,0 +1,264 @@
+"""The parsed model of one cluster stack: pure data from its files. Rules read this and nothing else.
+
+Paths of files are relative to the stack directory; shared files beside it (layout B) start with `../`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .archive import Archive, inspect
+from .versions import Identity, Kubernetes, parse_kubernetes
+from .yamltext import Broken, Document, List, Map, Node, Scalar, parse
+
+CLASS_DIR = 'cluster-class'
+ADDON_DIR = 'cluster-addon'
+ADDON_CONFIG = 'clusteraddon.yaml'
+LAYOUT_A, LAYOUT_B = 'A', 'B'
+# What csctl, or the builder of layout B, reads first.
+TOOL_CONFIG = {LAYOUT_A: 'csctl.yaml', LAYOUT_B: 'stack.yaml'}
+# Larger text files are read neither by helm templates nor by people.
+MOST_TEXT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A YAML file of the stack; broken tells why it has no documents."""
+
+    path: str
+    documents: tuple[Document, ...] = ()
+    broken: Broken | None = None
+
+    @property
+    def root(self) -> Node | None:
+        return next((d.root for d in self.documents if d.root is not None), None)
+
+    def value(self, *keys: str) -> str:
+        return self.root.value(*keys) if self.root is not None else ''
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A text at a place; '' when the file does not state it, and then line is the best place to add it."""
+
+    text: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """An entry of `dependencies` in Chart.yaml or Chart.lock."""
+
+    name: str
+    version: str
+    repository: str
+    alias: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A directory with a helm chart. path: below the stack; lock: None when there is no Chart.lock."""
+
+    path: str
+    meta: YamlFile
+    dependencies: tuple[Dependency, ...]
+    lock: tuple[Dependency, ...] | None
+    archives: tuple[Archive, ...]
+
+    @property
+    def name(self) -> Stated:
+        return stated(self.meta, 'name')
+
+    @property
+    def directory(self) -> str:
+        return self.path.rsplit('/', 1)[-1]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage named in clusteraddon.yaml."""
+
+    hook: str
+    name: str
+    action: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What helm printed for one template: text begins at `line` of the whole rendering."""
+
+    template: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A chart rendered as the Cluster Stack Operator does it, or why that failed.
+
+    file, line: of the template in the stack's source that made helm fail, as far as helm said it.
+    """
+
+    chart: str
+    parts: tuple[Rendered, ...] = ()
+    error: str = ''
+    file: str = ''
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One cluster stack at one Kubernetes version.
+
+    path: relative to the checkout. directory: the last components of the path, for stacks that state no name.
+    provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (old convention).
+    """
+
+    path: str
+    layout: str
+    files: Mapping[str, bytes] = field(repr=False)
+    yaml: Mapping[str, YamlFile] = field(repr=False)
+    provider: Stated
+    name: Stated
+    kubernetes: Stated
+    class_chart: Chart | None
+    addon_charts: tuple[Chart, ...]
+    stages: tuple[Stage, ...]
+    addon_layout: str
+    renderings: tuple[Rendering, ...] = field(default=(), repr=False)
+
+    @property
+    def version(self) -> Kubernetes | None:
+        """The declared Kubernetes version, None when it cannot be read."""
+        return parse_kubernetes(self.kubernetes.text)
+
+    @property
+    def identity(self) -> Identity | None:
+        """What names the releases, None when the declaration is incomplete."""
+        version = self.version
+        if version is None or not self.provider.text or not self.name.text:
+            return None
+        return Identity(self.provider.text, self.name.text, version)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        return ((self.class_chart,) if self.class_chart else ()) + self.addon_charts
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """Names of all stages, each once, in order."""
+        return tuple(dict.fromkeys(stage.name for stage in self.stages))
+
+    def text(self, path: str) -> str:
+        """Text of a file, '' when it is absent."""
+        return self.files.get(path, b'').decode('utf-8', 'replace')
+
+
+def stated(file: YamlFile, *keys: str) -> Stated:
+    """The scalar below these keys with its place; without it, the place of the deepest key that exists."""
+    node, line = file.root, 1
+    for key in keys:
+        line = node.line if node is not None else line
+        node = node.get(key) if node is not None else None
+    return Stated(node.text, file.path, node.line) if node is not None else Stated('', file.path, line)
+
+
+def build_model(path: str, layout: str, files: Mapping[str, bytes], renderings: tuple[Rendering, ...] = ()) -> Stack:
+    """The model of the stack at `path` from its files. Pure; broken files become part of the model, not exceptions."""
+    parsed = {name: _yaml(name, content) for name, content in files.items() if _is_yaml(name)}
+    config = parsed.get(TOOL_CONFIG[layout], YamlFile(TOOL_CONFIG[layout]))
+    head = () if layout == LAYOUT_B else ('config',)
+    provider = ('provider',) if layout == LAYOUT_B else ('config', 'provider', 'type')
+    stages_used = ADDON_CONFIG in files
+    return Stack(
+        path=path,
+        layout=layout,
+        files=files,
+        yaml=parsed,
+        provider=stated(config, *provider),
+        name=stated(config, *head, 'clusterStackName'),
+        kubernetes=stated(config, *head, 'kubernetesVersion'),
+        class_chart=_chart(CLASS_DIR, files, parsed),
+        addon_charts=_addon_charts(files, parsed, stages_used),
+        stages=_stages(parsed.get(ADDON_CONFIG)),
+        addon_layout='stages' if stages_used else 'single',
+        renderings=renderings,
+    )
+
+
+def _is_yaml(name: str) -> bool:
+    """Templates are not YAML before helm has seen them, nor are overwrite files; Chart.lock is."""
+    parts = name.split('/')
+    if 'templates' in parts or parts[-1] == 'overwrite.yaml' or name == 'cluster-addon-values.yaml':
+        return False
+    return parts[-1] == 'Chart.lock' or name.endswith(('.yaml', '.yml'))
+
+
+def _yaml(name: str, content: bytes) -> YamlFile:
+    if len(content) > MOST_TEXT:
+        return YamlFile(name, broken=Broken(f'larger than {MOST_TEXT >> 20} MiB', 1))
+    try:
+        return YamlFile(name, parse(content.decode('utf-8')))
+    except UnicodeDecodeError as error:
+        return YamlFile(name, broken=Broken('not UTF-8', content.count(b'\n', 0, error.start) + 1))
+    except Broken as error:
+        return YamlFile(name, broken=error)
+
+
+def _addon_charts(files: Mapping[str, bytes], parsed: Mapping[str, YamlFile], stages_used: bool) -> tuple[Chart, ...]:
+    if not stages_used:
+        single = _chart(ADDON_DIR, files, parsed)
+        return (single,) if single else ()
+    names = {p[1] for p in (path.split('/') for path in files) if len(p) > 2 and p[0] == ADDON_DIR}
+    charts = (_chart(f'{ADDON_DIR}/{name}', files, parsed) for name in sorted(names))
+    return tuple(chart for chart in charts if chart)
+
+
+def _chart(path: str, files: Mapping[str, bytes], parsed: Mapping[str, YamlFile]) -> Chart | None:
+    meta = parsed.get(f'{path}/Chart.yaml')
+    if meta is None:
+        return None
+    lock = parsed.get(f'{path}/Chart.lock')
+    prefix = f'{path}/charts/'
+    packed = [p for p in files if p.startswith(prefix) and '/' not in p[len(prefix) :] and p.endswith('.tgz')]
+    return Chart(
+        path=path,
+        meta=meta,
+        dependencies=_dependencies(meta),
+        lock=_dependencies(lock) if lock else None,
+        archives=tuple(inspect(p, files[p]) for p in packed),
+    )
+
+
+def _dependencies(file: YamlFile) -> tuple[Dependency, ...]:
+    entries = file.root.items('dependencies') if file.root is not None else ()
+    return tuple(
+        Dependency(e.value('name'), e.value('version'), e.value('repository'), e.value('alias'), e.line) for e in entries
+    )
+
+
+def _stages(file: YamlFile | None) -> tuple[Stage, ...]:
+    hooks = file.root.get('addonStages') if file and file.root is not None else None
+    if not isinstance(hooks, Map):
+        return ()
+    return tuple(
+        Stage(hook.content, entry.value('name'), entry.value('action'), entry.line)
+        for hook, entries in hooks.entries
+        if isinstance(entries, List)
+        for entry in entries.nodes
+        if isinstance(entry, Map)
+    )
+
+
+def scalars(node: Node | None, prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Scalar]]:
+    """Every scalar value below a node with its path of keys; list elements have their index as key."""
+    if isinstance(node, Scalar):
+        return [(prefix, node)]
+    if isinstance(node, List):
+        return [hit for i, child in enumerate(node.nodes) for hit in scalars(child, (*prefix, str(i)))]
+    if isinstance(node, Map):
+        return [hit for name, child in node.entries for hit in scalars(child, (*prefix, name.content))]
+    return []
