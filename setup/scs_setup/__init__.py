@@ -1,1 +1,1 @@
-"""Set-up of scs-ci: environments, Go programs and system packages. Standard library only, for a machine with nothing."""
+"""Set-up of scs-ci: environments, Go programs, system packages. Standard library only, for a machine with nothing."""

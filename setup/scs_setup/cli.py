@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import environments
+from . import environments, programs, tools
 from .problems import ERROR, PASSED, SetupProblem
 
 # What a shell reports for a program ended by Ctrl-C.
@@ -13,6 +13,14 @@ INTERRUPTED = 130
 
 def _env(options: argparse.Namespace) -> int:
     print(environments.ensure(options.name))
+    return PASSED
+
+
+def _tools(options: argparse.Namespace) -> int:
+    if options.table:
+        print(programs.table(), end='')
+        return PASSED
+    print(tools.ensure())
     return PASSED
 
 
@@ -32,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     lock.add_argument('name', nargs='*', help='environment (default: all)')
     lock.add_argument('--upgrade', action='store_true', help='take the newest versions instead of the locked ones')
     lock.set_defaults(function=_lock)
+    build = commands.add_parser('tools', help='build the Go programs and print their directory')
+    build.add_argument('--table', action='store_true', help='print the programs as a Markdown table instead')
+    build.set_defaults(function=_tools)
     return parser
 
 

@@ -18,7 +18,7 @@ MINIMUM_PYTHON = '3.11'
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment. `inputs` are what `lock` resolves, relative to the checkout; `python` narrows the interpreter."""
+    """One environment; `inputs` are the files that `lock` resolves, relative to the checkout."""
 
     name: str
     inputs: tuple[str, ...]
@@ -104,13 +104,22 @@ def ensure(name: str) -> Path:
         what = f'cannot make the environment {name}'
         # Relocatable, because the directory is renamed when it is complete.
         run(
-            [tool, 'venv', '--quiet', '--relocatable', '--allow-existing', '--python', sys.executable, directory],
+            [
+                str(tool),
+                'venv',
+                '--quiet',
+                '--relocatable',
+                '--allow-existing',
+                '--python',
+                sys.executable,
+                str(directory),
+            ],
             what,
             f'look at {sys.executable}: it must be a working Python {MINIMUM_PYTHON} or newer',
             INSTALL_SECONDS,
         )
         run(
-            [tool, 'pip', 'sync', '--quiet', '--compile-bytecode', '--strict', '--require-hashes']
+            [str(tool), 'pip', 'sync', '--quiet', '--compile-bytecode', '--strict', '--require-hashes']
             + ['--python', str(directory / 'bin' / 'python'), str(lock_file(name))],
             what,
             'check that this machine reaches a Python package index and that the disk has 1 GB free, then try again',
@@ -127,7 +136,7 @@ def lock(name: str, upgrade: bool = False) -> Path:
     """
     inputs = LOCK_ONLY.get(name) or ENVIRONMENTS[ALIASES.get(name, name)].inputs
     run(
-        [uv(), 'pip', 'compile', '--quiet', '--universal', '--python-version', MINIMUM_PYTHON, '--generate-hashes']
+        [str(uv()), 'pip', 'compile', '--quiet', '--universal', '--python-version', MINIMUM_PYTHON, '--generate-hashes']
         + ['--custom-compile-command', f'python3 setup/main.py lock {name}', '--no-emit-index-url']
         + (['--upgrade'] if upgrade else [])
         + ['--output-file', str(lock_file(name)), *inputs],
