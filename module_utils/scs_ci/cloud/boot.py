@@ -1,4 +1,7 @@
-"""Servers of a run: created in parallel, awaited with one shared list per poll, each with its floating IP as soon as its port is known."""
+"""Servers of a run: created in parallel, awaited with one shared list per poll.
+
+Each gets its floating IP as soon as its port is known.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,9 @@ class Booter:
         while left := [s for s in self._servers() if s.id in todo and s.status not in plan.GONE]:
             if self.clock.monotonic() > deadline:
                 answer = f'{left[0].status}, task {left[0].task or "none"} after {DELETE_TIMEOUT:.0f} s'
-                raise BootProblem('cannot delete', f'server {left[0].name} ({left[0].id})', answer, 'delete it as administrator')
+                raise BootProblem(
+                    'cannot delete', f'server {left[0].name} ({left[0].id})', answer, 'delete it as administrator'
+                )
             self.clock.sleep(POLL)
 
     def create(self, names: Mapping[str, Blueprint], ground: Ground) -> None:
@@ -87,7 +92,9 @@ class Booter:
     def _post(self, name: str, blueprint: Blueprint, ground: Ground, volume: str | None) -> None:
         body = self._body(name, blueprint, ground, volume)
         with failures.cloud_errors('cannot boot', f'node {name}'):
-            made = retry.creating(lambda: self.cloud.sdk.compute.create_server(**body).id, lambda: self._lost(name), self.clock)
+            made = retry.creating(
+                lambda: self.cloud.sdk.compute.create_server(**body).id, lambda: self._lost(name), self.clock
+            )
         state = self._state(name)
         state.server = str(made)
         self._reached(name, 'requested')
@@ -110,7 +117,12 @@ class Booter:
         if group.user_data:
             body['user_data'] = base64.b64encode(group.user_data.encode()).decode()
         if volume:
-            root = {'boot_index': 0, 'source_type': 'volume', 'destination_type': 'volume', 'delete_on_termination': True}
+            root = {
+                'boot_index': 0,
+                'source_type': 'volume',
+                'destination_type': 'volume',
+                'delete_on_termination': True,
+            }
             return body | {'block_device_mapping': [{'uuid': volume, **root}], 'image_id': ''}
         return body | {'image_id': blueprint.image.id}
 
@@ -126,19 +138,28 @@ class Booter:
         made = dict(zip(names, self._parallel(lambda name: self._post_volume(name, names[name]), names), strict=True))
         while True:
             with failures.cloud_errors('cannot list', f'volumes {self.own.prefix}-*'):
-                found = retry.reading(lambda: {v.id: v.status for v in self.cloud.sdk.block_storage.volumes()}, self.clock)
+                found = retry.reading(
+                    lambda: {v.id: v.status for v in self.cloud.sdk.block_storage.volumes()}, self.clock
+                )
             states = {name: found.get(identity, 'missing') for name, identity in made.items()}
             if all(state == 'available' for state in states.values()):
                 return made
             bad = {name: state for name, state in states.items() if state.startswith('error') or state == 'missing'}
             if bad or self.clock.monotonic() > self.deadline:
                 name, state = next(iter((bad or states).items()))
-                raise BootProblem('cannot boot', f'node {name}', f'its root volume {made[name]} is {state}', 'see the log of Cinder')
+                raise BootProblem(
+                    'cannot boot', f'node {name}', f'its root volume {made[name]} is {state}', 'see the log of Cinder'
+                )
             self.clock.sleep(POLL)
 
     def _post_volume(self, name: str, blueprint: Blueprint) -> str:
         sdk = self.cloud.sdk.block_storage
-        body = {'name': name, 'size': blueprint.volume, 'image_id': blueprint.image.id, 'metadata': self.mark.metadata()}
+        body = {
+            'name': name,
+            'size': blueprint.volume,
+            'image_id': blueprint.image.id,
+            'metadata': self.mark.metadata(),
+        }
 
         def lost() -> str | None:
             found = (v for v in sdk.volumes() if v.name == name and marks.from_metadata(v.metadata or {}) == self.mark)
@@ -148,7 +169,7 @@ class Booter:
             return str(retry.creating(lambda: sdk.create_volume(**body).id, lost, self.clock))
 
     def wait(self, wanted: Mapping[str, Group], ground: Callable[[], Ground]) -> dict[str, Server]:
-        """Until every wanted node is ACTIVE and has its addresses; the nodes by name. Capacity-, Quota- or BootProblem otherwise.
+        """Until every wanted node is ACTIVE and has its addresses; the nodes by name. Otherwise a Problem says why.
 
         ground is asked only when a floating IP has to be made: a converged call spares those lists.
         """
@@ -172,7 +193,9 @@ class Booter:
     def _check(self, name: str, server: Server | None) -> None:
         state = self._state(name)
         if server is None:
-            raise BootProblem('cannot boot', f'node {name} (server {state.server})', 'it vanished', 'does another job purge this run?')
+            raise BootProblem(
+                'cannot boot', f'node {name} (server {state.server})', 'it vanished', 'does another job purge this run?'
+            )
         if server.status != state.status:
             self.say(server.status, name)
             state.status = server.status
@@ -185,17 +208,28 @@ class Booter:
         answer, subject = server.fault or 'status ERROR without a message', f'node {server.name} (server {server.id})'
         if failures.NO_HOST_TEXT.search(answer):
             tried = f'{server.metadata.get(plan.FLAVOR, "?")} in zone {server.zone or "any"}'
-            return CapacityProblem('cannot boot', subject, f'{answer} (tried {tried})', 'free capacity, or name another flavor or zone')
+            return CapacityProblem(
+                'cannot boot', subject, f'{answer} (tried {tried})', 'free capacity, or name another flavor or zone'
+            )
         if failures.QUOTA_TEXT.search(answer):
-            return QuotaProblem('cannot boot', subject, answer, "free or raise the quota; 'scs-ci preflight' shows the numbers")
-        return BootProblem('cannot boot', subject, answer, 'see the log of Nova; run again, the server will be replaced')
+            return QuotaProblem(
+                'cannot boot', subject, answer, "free or raise the quota; 'scs-ci preflight' shows the numbers"
+            )
+        return BootProblem(
+            'cannot boot', subject, answer, 'see the log of Nova; run again, the server will be replaced'
+        )
 
     def _late(self, wanted: Mapping[str, Group]) -> Problem:
         name = next(name for name, group in wanted.items() if not self._complete(name, group))
         state = self._state(name)
         missing = state.status if state.status != 'ACTIVE' else 'ACTIVE without its addresses'
         answer = f'{missing} after {self.clock.monotonic() - self.start:.0f} s{self.last_words(state.server)}'
-        return BootProblem('cannot boot', f'node {name} (server {state.server})', answer, 'raise the limit (--timeout) or see its console')
+        return BootProblem(
+            'cannot boot',
+            f'node {name} (server {state.server})',
+            answer,
+            'raise the limit (--timeout) or see its console',
+        )
 
     def _complete(self, name: str, group: Group) -> bool:
         state = self._state(name)
@@ -203,7 +237,11 @@ class Booter:
 
     def _addresses(self, wanted: Mapping[str, Group], ground: Callable[[], Ground]) -> None:
         """Two lists for all nodes; none when every node has its addresses."""
-        open_ = [n for n, group in wanted.items() if not self._state(n).fixed or (group.floating_ip and not self._state(n).floating)]
+        open_ = [
+            n
+            for n, group in wanted.items()
+            if not self._state(n).fixed or (group.floating_ip and not self._state(n).floating)
+        ]
         if not open_:
             return
         self._ports(open_)
@@ -226,18 +264,26 @@ class Booter:
     def _floating(self) -> list[Any]:
         """The run's floating IPs, by mark; other people's idle ones are not ours to take."""
         with failures.cloud_errors('cannot list', f'floating IPs of project {self.cloud.project_id}'):
-            found = retry.reading(lambda: list(self.cloud.sdk.network.ips(project_id=self.cloud.project_id)), self.clock)
-        return [ip for ip in found if (mark := marks.from_description(ip.description or '')) and mark.run == self.mark.run]
+            found = retry.reading(
+                lambda: list(self.cloud.sdk.network.ips(project_id=self.cloud.project_id)), self.clock
+            )
+        return [
+            ip for ip in found if (mark := marks.from_description(ip.description or '')) and mark.run == self.mark.run
+        ]
 
     def _float(self, name: str, known: list[Any], spare: list[Any], ground: Callable[[], Ground]) -> None:
         sdk, state = self.cloud.sdk.network, self._state(name)
         address = next((ip for ip in known if ip.port_id == state.port), None)
         with failures.cloud_errors('cannot give a floating IP to', f'node {name} (port {state.port})'):
             if not address and spare:
-                # list.pop is atomic: two threads never take the same one
-                address = retry.reading(lambda ip=spare.pop(): sdk.update_ip(ip.id, port_id=state.port), self.clock)
+                idle = spare.pop().id  # atomic: two threads never take the same one
+                address = retry.reading(lambda: sdk.update_ip(idle, port_id=state.port), self.clock)
             if not address:
-                body = {'floating_network_id': ground().external, 'port_id': state.port, 'description': self.mark.description()}
+                body = {
+                    'floating_network_id': ground().external,
+                    'port_id': state.port,
+                    'description': self.mark.description(),
+                }
                 address = retry.creating(
                     lambda: sdk.create_ip(**body), lambda: next(iter(sdk.ips(port_id=state.port)), None), self.clock
                 )

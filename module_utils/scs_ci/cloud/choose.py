@@ -20,7 +20,14 @@ T = TypeVar('T', bound=Named)
 # What SCS calls an image for general use; images without the property are older than the standard and accepted last.
 GENERIC = 'generic'
 DEFAULT_PROPERTIES: Mapping[str, str] = {'os_distro': 'debian,ubuntu', 'os_purpose': GENERIC, 'architecture': 'x86_64'}
-USERS = {'ubuntu': 'ubuntu', 'debian': 'debian', 'centos': 'cloud-user', 'fedora': 'fedora', 'rocky': 'rocky', 'almalinux': 'almalinux'}
+USERS = {
+    'ubuntu': 'ubuntu',
+    'debian': 'debian',
+    'centos': 'cloud-user',
+    'fedora': 'fedora',
+    'rocky': 'rocky',
+    'almalinux': 'almalinux',
+}
 USER_PROPERTIES = ('image_original_user', 'os_admin_user')
 OLD_PURPOSES = frozenset({'oldgeneric'})
 NAMES_SHOWN = 8  # of passed-over candidates in a message
@@ -47,7 +54,10 @@ def flavors(wish: FlavorWish, offered: Iterable[Flavor]) -> Choice[Flavor]:
     fitting, rejected = _split(candidates, lambda flavor: _flavor_misfit(wish, flavor))
     if not fitting:
         raise InfrastructureProblem(
-            'cannot find', f'a flavor with {describe_flavor(wish)}', _tried(rejected), 'lower the wish or ask for a flavor'
+            'cannot find',
+            f'a flavor with {describe_flavor(wish)}',
+            _tried(rejected),
+            'lower the wish or ask for a flavor',
         )
     # a root volume of the wanted size replaces the disk, but costs a volume: hence last among equals
     order = sorted(fitting, key=lambda f: (f.vcpus, f.ram, f.disk == 0, f.disk, f.name))
@@ -79,12 +89,30 @@ def images(wish: ImageWish, offered: Iterable[Image]) -> Choice[Image]:
     fitting, rejected = _split(list(offered), lambda image: _image_misfit(wish.name, properties, image))
     if not fitting:
         what = f'name {wish.name}' if wish.name else ', '.join(f'{k}={v}' for k, v in properties.items())
-        raise ImageProblem('cannot find', f'an image with {what}', _tried(rejected), 'ask for another image or upload it')
-    newest = sorted(fitting, key=lambda i: (_version(i.properties.get('os_version', '')), i.created, i.id), reverse=True)
+        raise ImageProblem(
+            'cannot find', f'an image with {what}', _tried(rejected), 'ask for another image or upload it'
+        )
+    newest = sorted(
+        fitting, key=lambda i: (_version(i.properties.get('os_version', '')), i.created, i.id), reverse=True
+    )
     # versions compare only within a distribution: the wish's order of distributions comes first
     distributions = [part.strip().lower() for part in properties.get('os_distro', '').split(',')]
     order = sorted(newest, key=lambda i: _position(distributions, i.properties.get('os_distro', '')))
     return Choice(tuple(order), tuple(rejected))
+
+
+def named_image(name: str, offered: Iterable[Image]) -> Image:
+    """The active image of that very name, as stacks name their cluster images; hidden ones count, two are an error."""
+    named = [image for image in offered if image.name == name]
+    active = [image for image in named if image.status == 'active']
+    if len(active) == 1:
+        return active[0]
+    answer = (
+        f'{len(active)} active images have that name'
+        if active
+        else ', '.join(f'status {i.status}' for i in named) or 'there is none'
+    )
+    raise ImageProblem('cannot use', f'image {name}', answer, 'upload the image, or delete the wrong one')
 
 
 def _image_misfit(name: str | None, properties: Mapping[str, str], image: Image) -> str:
@@ -133,9 +161,13 @@ def external_network(networks: Iterable[Network], named: str | None) -> Network:
     fitting = [network for network in external if named in (None, network.name, network.id)]
     have = ', '.join(network.name for network in external) or 'none'
     if not fitting:
-        raise NetworkProblem('cannot find', f'external network {named or ""}'.strip(), f'the cloud has {have}', 'name one of these')
+        raise NetworkProblem(
+            'cannot find', f'external network {named or ""}'.strip(), f'the cloud has {have}', 'name one of these'
+        )
     if len(fitting) > 1:
-        raise NetworkProblem('cannot choose', 'the external network', f'the cloud has {have}', 'name one (option external)')
+        raise NetworkProblem(
+            'cannot choose', 'the external network', f'the cloud has {have}', 'name one (option external)'
+        )
     return fitting[0]
 
 

@@ -55,7 +55,9 @@ def connect(name: str) -> Cloud:
         redact = Redactor(secrets).text
         raise type(problem)(problem.what, problem.subject, redact(problem.answer), problem.advice) from None
     if not project:
-        raise CredentialProblem('cannot use', f'cloud {name}', 'the token has no project', 'name a project in clouds.yaml')
+        raise CredentialProblem(
+            'cannot use', f'cloud {name}', 'the token has no project', 'name a project in clouds.yaml'
+        )
     return Cloud(name, sdk, project, user, secrets | {token})
 
 
@@ -76,7 +78,9 @@ def _config() -> Any:
             config_files=[named] if named else None, secure_files=[secure] if secure else None, load_envvars=False
         )
     except (yaml.YAMLError, ConfigException, OSError) as error:
-        raise UsageProblem('cannot read', f'clouds file {named or "clouds.yaml"}', str(error), 'fix the file') from error
+        raise UsageProblem(
+            'cannot read', f'clouds file {named or "clouds.yaml"}', str(error), 'fix the file'
+        ) from error
 
 
 def _region(config: Any, name: str) -> Any:
@@ -87,7 +91,9 @@ def _region(config: Any, name: str) -> Any:
         raise UsageProblem('cannot find', f'cloud {name!r}', 'there is no clouds.yaml', FILE_ADVICE)
     if name not in known:
         answer = f'{config.config_filename} has {", ".join(known) or "no clouds"}'
-        raise UsageProblem('cannot find', f'cloud {name!r}', answer, 'use one of these names, or add the cloud to the file')
+        raise UsageProblem(
+            'cannot find', f'cloud {name!r}', answer, 'use one of these names, or add the cloud to the file'
+        )
     try:
         region = config.get_one(cloud=name)
     except ConfigException as error:
@@ -114,7 +120,9 @@ def _login(name: str, region: Any) -> tuple[Any, str]:
         advice = 'check user, secret, project and expiry in clouds.yaml'
         raise CredentialProblem('cannot log in to', subject, failures.text_of(error), advice) from error
     except exceptions.MissingRequiredOptions as error:
-        raise CredentialProblem('cannot log in to', subject, str(error), 'complete the auth section in clouds.yaml') from error
+        raise CredentialProblem(
+            'cannot log in to', subject, str(error), 'complete the auth section in clouds.yaml'
+        ) from error
     except failures.sdk_errors() as error:
         if failures.is_unreachable(error):
             advice = 'check auth_url, network and certificates'
@@ -124,4 +132,6 @@ def _login(name: str, region: Any) -> tuple[Any, str]:
         if type(error) is not Exception:
             raise
         # keystoneauth reports a missing password with a bare Exception
-        raise CredentialProblem('cannot log in to', subject, str(error), 'complete the auth section in clouds.yaml') from error
+        raise CredentialProblem(
+            'cannot log in to', subject, str(error), 'complete the auth section in clouds.yaml'
+        ) from error

@@ -39,7 +39,9 @@ def sdk_errors() -> tuple[type[Exception], ...]:
 
 def missing_sdk(error: ImportError) -> ToolProblem:
     """The message for an interpreter without openstacksdk."""
-    return ToolProblem('cannot import', 'library openstacksdk', str(error), "install 'openstacksdk>=4.22,<5' for this Python")
+    return ToolProblem(
+        'cannot import', 'library openstacksdk', str(error), "install 'openstacksdk>=4.22,<5' for this Python"
+    )
 
 
 def status_of(error: Exception) -> int | None:
@@ -84,11 +86,15 @@ def problem(what: str, subject: str, error: Exception, advice: str = '') -> Prob
     """The Problem of the class that fits: quota, capacity, credential, network, or plain infrastructure."""
     status, text = status_of(error), text_of(error)
     if is_quota(status, text):
-        return QuotaProblem(what, subject, text, advice or "free or raise the quota; 'scs-ci preflight' shows the numbers")
+        return QuotaProblem(
+            what, subject, text, advice or "free or raise the quota; 'scs-ci preflight' shows the numbers"
+        )
     if NO_HOST_TEXT.search(text):
         return CapacityProblem(what, subject, text, advice or 'free capacity or choose another flavor or zone')
     if is_unreachable(error):
-        return NetworkProblem(what, subject, text, advice or 'check the address in the catalog, the network and the proxy')
+        return NetworkProblem(
+            what, subject, text, advice or 'check the address in the catalog, the network and the proxy'
+        )
     if status in (401, 403):
         return CredentialProblem(what, subject, text, advice or "check the credential's roles and expiry")
     return InfrastructureProblem(what, subject, text, advice or 'see the log of the cloud, run again')

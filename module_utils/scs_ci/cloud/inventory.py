@@ -21,7 +21,10 @@ METADATA = frozenset({marks.OWNER, marks.RUN, marks.EXPIRES, CSI_CLUSTER})
 
 @dataclass(frozen=True)
 class Resource:
-    """One object of the project. metadata: only marks; details: what the kind needs for cleanup, e.g. device_id of a port."""
+    """One object of the project.
+
+    metadata: only marks; details: what the kind needs for cleanup, e.g. device_id of a port.
+    """
 
     kind: str
     id: str

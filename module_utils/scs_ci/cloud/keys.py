@@ -1,4 +1,4 @@
-"""SSH key of a run: given by the caller, or generated into a directory outside the run directory, which gets uploaded."""
+"""SSH key of a run: given by the caller, or generated into a directory outside the run directory, for that is uploaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def given(path: Path) -> Key:
     try:
         public = path.read_text(encoding='utf-8').strip()
     except OSError as error:
-        raise UsageProblem('cannot read', f'public key {path}', error.strerror or str(error), 'give an existing file') from error
+        raise UsageProblem(
+            'cannot read', f'public key {path}', error.strerror or str(error), 'give an existing file'
+        ) from error
     if len(public.split()) < 2 or 'PRIVATE' in public:
         raise UsageProblem('cannot use', f'public key {path}', 'not in OpenSSH public key format', 'give the .pub file')
     private = path.with_suffix('')

@@ -1,4 +1,7 @@
-"""Ownership marks: who made an object, for which run, until when. Written in the creating POST, so no crash leaves an orphan."""
+"""Ownership marks: who made an object, for which run, until when.
+
+Written in the creating POST, so no crash leaves an orphan.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from ..core.naming import RUN_ID
 OWNER, RUN, EXPIRES = 'scs_ci_owner', 'scs_ci_run', 'scs_ci_expires'
 OWNER_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9@._+/-]{0,62}')
 TIME_PATTERN = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
-DESCRIPTION = re.compile(rf'scs-ci run=({RUN_ID.pattern}) owner=({OWNER_PATTERN.pattern}) expires=({TIME_PATTERN.pattern})')
+DESCRIPTION = re.compile(
+    rf'scs-ci run=({RUN_ID.pattern}) owner=({OWNER_PATTERN.pattern}) expires=({TIME_PATTERN.pattern})'
+)
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,16 @@ class Mark:
     expires: str
 
     def __post_init__(self) -> None:
-        checks = ((self.run, RUN_ID, 'run id'), (self.owner, OWNER_PATTERN, 'owner'), (self.expires, TIME_PATTERN, 'expiry'))
+        checks = (
+            (self.run, RUN_ID, 'run id'),
+            (self.owner, OWNER_PATTERN, 'owner'),
+            (self.expires, TIME_PATTERN, 'expiry'),
+        )
         for value, pattern, what in checks:
             if not pattern.fullmatch(value):
-                raise UsageProblem(f'cannot use {what}', repr(value), f'it must match {pattern.pattern}', 'choose another one')
+                raise UsageProblem(
+                    f'cannot use {what}', repr(value), f'it must match {pattern.pattern}', 'choose another one'
+                )
         try:
             datetime.datetime.fromisoformat(self.expires)
         except ValueError as error:

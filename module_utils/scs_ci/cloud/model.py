@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FlavorWish:
-    """Least properties of a flavor: vcpus, ram in MiB, disk in GB (root disk; a diskless flavor boots from a volume of that
-    size). properties: extra specs that must be equal. name: exactly this flavor instead."""
+    """Least properties of a flavor: vcpus, ram in MiB, disk in GB; a diskless flavor boots from a volume of that size.
+
+    properties: extra specs that must be equal. name: exactly this flavor instead.
+    """
 
     vcpus: int = 2
     ram: int = 4096
@@ -27,12 +29,15 @@ class ImageWish:
 
 @dataclass(frozen=True)
 class Group:
-    """Equal nodes. zones: in order of preference, empty leaves the choice to the cloud; user_data: plain text for cloud-init."""
+    """Equal nodes.
+
+    zones: in order of preference, empty leaves the choice to the cloud; user_data: plain text for cloud-init.
+    """
 
     name: str = 'node'
     count: int = 1
-    flavor: FlavorWish = FlavorWish()
-    image: ImageWish = ImageWish()
+    flavor: FlavorWish = field(default_factory=FlavorWish)
+    image: ImageWish = field(default_factory=ImageWish)
     floating_ip: bool = True
     zones: tuple[str, ...] = ()
     user_data: str = ''
@@ -40,11 +45,11 @@ class Group:
 
 @dataclass(frozen=True)
 class ClusterWish:
-    """What the clusters of one run ask of the cloud. parallel: how many exist at the same time, 0 means all planned ones."""
+    """What the clusters of one run ask of the cloud. parallel: how many exist at the same time, 0 means all of them."""
 
     control_planes: int = 1
     workers: int = 0
-    flavor: FlavorWish = FlavorWish(vcpus=2, ram=4096, disk=20)
+    flavor: FlavorWish = field(default_factory=lambda: FlavorWish(vcpus=2, ram=4096, disk=20))
     load_balancer: bool = False
     parallel: int = 1
     image: str = 'ubuntu-capi-image-{version}'
@@ -52,11 +57,14 @@ class ClusterWish:
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything a run wants. network: an existing one by name or id, None makes one per run; external: external network by
-    name or id, None takes the only one; cidr: of the run's own subnet; dns: its name servers, empty leaves them to the cloud."""
+    """Everything a run wants.
 
-    groups: tuple[Group, ...] = (Group(),)
-    clusters: ClusterWish = ClusterWish()
+    network: an existing one by name or id, None makes one per run; external: external network by name or id, None takes
+    the only one; cidr: of the run's own subnet; dns: its name servers, empty leaves them to the cloud.
+    """
+
+    groups: tuple[Group, ...] = field(default_factory=lambda: (Group(),))
+    clusters: ClusterWish = field(default_factory=ClusterWish)
     network: str | None = None
     external: str | None = None
     cidr: str = '10.254.0.0/24'
@@ -138,7 +146,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Node:
-    """A usable node. host_keys: 'type base64'; known_hosts: complete lines; passed_over: candidates that were not chosen.
+    """A usable node. host_keys: 'type base64'; known_hosts: complete lines; passed_over: candidates not chosen.
 
     host_keys_from: 'console' or 'scan'. simulated: what is not real about it (image property scs_ci_simulated).
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..core.clock import Clock
@@ -54,11 +55,13 @@ class Builder:
         return f'{self.own.prefix}-{kind.replace("_", "-")}'
 
     def _found(self) -> dict[str, Any]:
-        return observe.together(self.cloud, {kind: lambda kind=kind: self._find(kind) for kind in CALLS})
+        return observe.together(self.cloud, {kind: partial(self._find, kind) for kind in CALLS})
 
     def _find(self, kind: str) -> Any | None:
         """The run's object of that kind. Its name alone proves nothing: the mark decides."""
-        for item in getattr(self.cloud.sdk.network, CALLS[kind])(name=self.name(kind), project_id=self.cloud.project_id):
+        for item in getattr(self.cloud.sdk.network, CALLS[kind])(
+            name=self.name(kind), project_id=self.cloud.project_id
+        ):
             mark = marks.from_description(item.description or '')
             if mark and mark.run == self.mark.run:
                 return item

@@ -1,4 +1,4 @@
-"""Test nodes: plan, then apply, until each can be used over SSH. Running it again converges, whatever happened before."""
+"""Test nodes: plan, then apply, until each can be used over SSH. Run again it converges, whatever happened before."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ def _silent(_text: str, _subject: str) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """mark: run, owner, expiry. key_dir: for the run's key; public_key: a file given instead. logs: for console logs of nodes
-    that fail. known_hosts is kept in key_dir, so that a later call need not ask the consoles again."""
+    """mark: run, owner, expiry. key_dir: for the run's key; public_key: a file given instead.
+
+    logs: for console logs of nodes that fail. known_hosts is kept in key_dir, so that a later call need not ask the
+    consoles again.
+    """
 
     mark: Mark
     topology: Topology
@@ -186,7 +189,11 @@ def _key_pair(cloud: Cloud, own: Names, key: Key, clock: Clock) -> None:
 
 
 def _usable(
-    request: Request, booter: Booter, key: Key, servers: Mapping[str, Server], passed_over: Mapping[str, tuple[Rejected, ...]]
+    request: Request,
+    booter: Booter,
+    key: Key,
+    servers: Mapping[str, Server],
+    passed_over: Mapping[str, tuple[Rejected, ...]],
 ) -> tuple[Node, ...]:
     """All nodes over SSH, at the same time; their keys are remembered."""
     remembered = _remembered(request.key_dir / KNOWN_HOSTS)
@@ -228,7 +235,9 @@ def _reachable(request: Request, booter: Booter, key: Key, node: Node, remembere
     if remembered and request.probe.scan(node.address) == remembered:
         trusted, source = remembered, 'remembered'
     else:
-        trusted, source = ssh.trusted_keys(request.probe, node.name, node.address, lambda: booter.console(node.id), clock)
+        trusted, source = ssh.trusted_keys(
+            request.probe, node.name, node.address, lambda: booter.console(node.id), clock
+        )
     lines = ssh.known_hosts(node.address, trusted)
     if key.private:
         _login(request, booter, node, key.private, lines)

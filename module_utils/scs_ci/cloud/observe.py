@@ -30,7 +30,9 @@ def offer(cloud: Cloud) -> Offer:
         'flavors': lambda: [flavor(f) for f in sdk.compute.flavors(details=True)],
         'images': lambda: [image(i) for i in sdk.image.images()],
         'networks': lambda: [network(n, cloud.project_id) for n in sdk.network.networks()],
-        'zones': lambda: [Zone(z.name, bool((z.state or {}).get('available'))) for z in sdk.compute.availability_zones()],
+        'zones': lambda: [
+            Zone(z.name, bool((z.state or {}).get('available'))) for z in sdk.compute.availability_zones()
+        ],
     }
     found = together(cloud, parts)
     return Offer(*(tuple(found[name]) for name in ('flavors', 'images', 'networks', 'zones')))

@@ -14,7 +14,18 @@ MANAGED_PORTS = ('network:dhcp', 'network:distributed', 'network:router_gateway'
 # Made with a mark: among these kinds a fitting name without a mark is somebody else's.
 NAMED_KINDS = frozenset({'key_pair', 'server_group', 'application_credential'})
 CLUSTER_KINDS = frozenset(
-    {'server', 'volume', 'snapshot', 'port', 'network', 'subnet', 'router', 'security_group', 'load_balancer', 'server_group'}
+    {
+        'server',
+        'volume',
+        'snapshot',
+        'port',
+        'network',
+        'subnet',
+        'router',
+        'security_group',
+        'load_balancer',
+        'server_group',
+    }
 )
 # Reasons that scs-ci's own objects have; the others are those of the run's clusters.
 MARKED, NAMED, ON_NETWORK = 'mark', 'name', 'on a network of the run'
@@ -30,7 +41,7 @@ class Owned:
 
 
 class Filter:
-    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are the run's as well."""
+    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are its own, too."""
 
     def __init__(self, run: str, parents: Iterable[str] = ()) -> None:
         self.run, self.names, self.parents = run, names(run), frozenset(parents)
@@ -68,7 +79,8 @@ def patterns(own: Names) -> Mapping[str, re.Pattern[str]]:
     """
     cluster = rf'{re.escape(own.prefix)}-c\d+'
     space = re.escape(own.namespace)
-    name = rf'{cluster}(-|$)|k8s-clusterapi-cluster-{space}-{cluster}(-|$)|k8s-cluster-{space}-{cluster}-|kube_service_{cluster}_'
+    provider = rf'k8s-clusterapi-cluster-{space}-{cluster}(-|$)|k8s-cluster-{space}-{cluster}-'
+    name = rf'{cluster}(-|$)|{provider}|kube_service_{cluster}_'
     capo = rf'^Created by cluster-api-provider-openstack cluster {space}-{cluster}$'
     controller = rf'(from|in) cluster {cluster}$'
     return {

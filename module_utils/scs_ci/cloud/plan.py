@@ -1,4 +1,4 @@
-"""From the wanted topology and the observed servers to steps. Pure: the same plan feeds check mode, diff, log and apply."""
+"""From wanted topology and observed servers to steps. Pure: the same plan feeds check mode, diff, log and apply."""
 
 from __future__ import annotations
 
@@ -38,11 +38,15 @@ def node_names(topology: Topology, own: Names) -> dict[str, Group]:
     wanted: dict[str, Group] = {}
     for group in topology.groups:
         if group.count < 0 or not group.name.replace('-', '').isalnum():
-            raise UsageProblem('cannot use group', repr(group.name), f'count {group.count}', 'use letters, digits, - and a count >= 0')
+            raise UsageProblem(
+                'cannot use group', repr(group.name), f'count {group.count}', 'use letters, digits, - and a count >= 0'
+            )
         for index in range(group.count):
             wanted[f'{own.prefix}-{group.name}-{index}'] = group
     if len(wanted) != topology.count():
-        raise UsageProblem('cannot use topology', 'groups', 'two groups have the same name', 'give each group its own name')
+        raise UsageProblem(
+            'cannot use topology', 'groups', 'two groups have the same name', 'give each group its own name'
+        )
     return wanted
 
 
@@ -66,10 +70,12 @@ def own_servers(servers: Iterable[Server], run: str) -> list[Server]:
 
 
 def steps(wanted: Mapping[str, Group], wishes: Mapping[str, str], have: Sequence[Server]) -> list[Step]:
-    """Steps that make `have` (own servers only) into `wanted`; empty when converged. wishes: group name to wish hash."""
+    """Steps from `have` (own servers only) to `wanted`; empty when converged. wishes: group name to wish hash."""
     result: list[Step] = []
     for name, group in wanted.items():
-        candidates = sorted((s for s in have if s.name == name), key=lambda s: (bool(_defect(s, wishes[group.name])), s.created, s.id))
+        candidates = sorted(
+            (s for s in have if s.name == name), key=lambda s: (bool(_defect(s, wishes[group.name])), s.created, s.id)
+        )
         if not candidates:
             result.append(Step('create', name, 'missing', group.name))
             continue
@@ -77,7 +83,9 @@ def steps(wanted: Mapping[str, Group], wishes: Mapping[str, str], have: Sequence
             result.append(Step('replace', name, defect, group.name, candidates[0].id))
         # a lost answer of an earlier call can have left a second server of the same name
         result += [Step('delete', name, 'doubled', group.name, server.id) for server in candidates[1:]]
-    result += [Step('delete', s.name, 'not wanted', s.metadata.get(GROUP, ''), s.id) for s in have if s.name not in wanted]
+    result += [
+        Step('delete', s.name, 'not wanted', s.metadata.get(GROUP, ''), s.id) for s in have if s.name not in wanted
+    ]
     return result
 
 

@@ -1,4 +1,4 @@
-"""Delete everything of a run and prove it. Needs a cloud and a run id, nothing else: no node, no plane, no run directory."""
+"""Delete everything of a run and prove it. Needs a cloud and a run id, nothing else: no node, plane, run directory."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def nodes_only(item: Owned) -> bool:
 
 def plan(run: str, before: Inventory, only: Only = everything) -> tuple[Owned, ...]:
     """What a purge would delete, in the order in which it starts; pure."""
-    return tuple(sorted(filter(only, owned(run, before)), key=lambda o: (ORDER.index(o.resource.kind), o.resource.name)))
+    return tuple(
+        sorted(filter(only, owned(run, before)), key=lambda o: (ORDER.index(o.resource.kind), o.resource.name))
+    )
 
 
 class Purge:
@@ -184,7 +186,9 @@ class Purge:
         return resource.kind == 'port' and resource.details.get('device_id') in self.alive
 
     def _leftover(self, resource: Resource) -> Leftover:
-        reason = self.refused.get((resource.kind, resource.id)) or f'status {resource.status or "unknown"} at the deadline'
+        reason = (
+            self.refused.get((resource.kind, resource.id)) or f'status {resource.status or "unknown"} at the deadline'
+        )
         return Leftover(resource.kind, resource.id, resource.name, reason)
 
 

@@ -15,7 +15,7 @@ from ..core.errors import BootProblem, NetworkProblem
 PORT = 22
 ATTEMPT = 5.0  # one connection attempt; a live host answers within one, over the slowest link
 KEY_TYPES = 'ed25519,ecdsa,rsa'
-# cloud-init prints the block at the end of the boot, a little after sshd starts; clouds show the console with some delay
+# cloud-init prints the block at the end of the boot, a little after sshd starts; clouds show it with some delay
 CONSOLE_PAUSES = (1.0, 2.0, 4.0, 8.0)
 BLOCK = re.compile(r'-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----', re.DOTALL)
 KEY = re.compile(r'((?:ssh|ecdsa|sk)-[\w@.-]+) +(AAAA[0-9A-Za-z+/=]+)')
@@ -66,7 +66,7 @@ class NetworkProbe:
 
 
 def console_keys(text: str) -> frozenset[str]:
-    """Host keys that cloud-init printed last into a console log, as 'type base64'; empty when there is no whole block."""
+    """Host keys that cloud-init printed last into a console log, as 'type base64'; empty without a whole block."""
     blocks = BLOCK.findall(text)
     return frozenset(' '.join(pair) for pair in KEY.findall(blocks[-1])) if blocks else frozenset()
 
@@ -87,7 +87,7 @@ def wait_banner(probe: Probe, name: str, address: str, seconds: float, clock: cl
 def trusted_keys(
     probe: Probe, name: str, address: str, console: Callable[[], str], clock: clocks.Clock
 ) -> tuple[frozenset[str], str]:
-    """Host keys and where the trust comes from: 'console' when cloud-init printed the same ones, else 'scan' (twice equal).
+    """Host keys and where the trust comes from: 'console' when cloud-init printed the same, else 'scan' (twice equal).
 
     BootProblem when the console shows other keys than the network: then something answers in place of the node.
     """
@@ -97,7 +97,9 @@ def trusted_keys(
         if printed:
             if not scanned <= printed:
                 answer = 'the keys in its console log differ from those on the network'
-                raise BootProblem('cannot trust', f'node {name} at {address}', answer, 'is the address used twice? delete the node')
+                raise BootProblem(
+                    'cannot trust', f'node {name} at {address}', answer, 'is the address used twice? delete the node'
+                )
             return scanned, 'console'
         if pause is not None:
             clock.sleep(pause)
@@ -116,4 +118,6 @@ def _stable_scan(probe: Probe, name: str, address: str, clock: clocks.Clock) -> 
     try:
         return clocks.wait(twice, ATTEMPT * 6, f'equal host keys of {name}', pause=0.5, clock=clock)
     except clocks.Expired as error:
-        raise BootProblem('cannot read', f'host keys of node {name} at {address}', str(error), 'see its console log') from error
+        raise BootProblem(
+            'cannot read', f'host keys of node {name} at {address}', str(error), 'see its console log'
+        ) from error

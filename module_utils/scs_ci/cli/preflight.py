@@ -1,0 +1,43 @@
+"""`scs-ci preflight`: does the run fit into the cloud?"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..cloud import connect, preflight, stages
+from ..core.errors import UsageProblem
+from ..core.naming import new_run_id
+from ..core.outcome import Exit
+from . import cloud_options
+from .common import add_json, open_run, show
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    cloud_options.add_cloud(parser)
+    cloud_options.add_topology(parser)
+    parser.add_argument('--kubernetes', action='append', default=[], metavar='VERSION',
+                        help='without --run: version of a cluster to plan for, e.g. v1.34.7 (repeatable)')  # fmt: skip
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    chosen = cloud_options.options(options)
+    if options.run:
+        directory = open_run(options)
+        record = stages.run_preflight(directory, chosen)
+        if not options.json:
+            cloud_options.print_rows(record.facts.get('rows', []))
+        return show([record], options.json)
+    if not chosen.cloud:
+        raise UsageProblem('cannot check', 'a cloud', 'neither --cloud nor --run given', 'name a cloud of clouds.yaml')
+    cloud = connect.connect(chosen.cloud)
+    found = preflight.check(
+        cloud, options.run_id or new_run_id(), chosen.topology, options.kubernetes, chosen.public_key
+    )
+    if options.json:
+        cloud_options.print_json(found.data())
+    else:
+        print(preflight.table(found.rows))
+    if problem := found.problem():
+        raise problem
+    return Exit.PASSED

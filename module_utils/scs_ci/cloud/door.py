@@ -1,0 +1,180 @@
+"""What the Ansible modules call: plain parameters in, plain results out. No Ansible here."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core import shape
+from ..core.clock import SystemClock
+from ..core.errors import UsageProblem
+from ..core.outcome import Outcome
+from ..core.progress import Progress
+from ..core.records import Record, RunInfo
+from ..core.run import RunDirectory, timestamp
+from . import connect, inventory, keys, nodes, preflight, purge, stages, topology
+from .marks import Mark
+from .owned import Owned
+from .stages import Options
+
+# Options that all three modules have. Either a run directory, or the id of a run with its owner and expiry.
+SPEC: dict[str, dict[str, Any]] = {
+    'run_dir': {'type': 'path'},
+    'run_id': {'type': 'str'},
+    'timeout': {'type': 'float', 'default': nodes.TIMEOUT},
+}
+TOPOLOGY: dict[str, dict[str, Any]] = {
+    'topology': {'type': 'dict', 'default': {}},
+    'public_key': {'type': 'path'},
+}
+HOURS = 6  # life of nodes that are provisioned without a run directory: longer than any job
+
+
+def options(parameters: Mapping[str, Any]) -> Options:
+    """Options from module parameters."""
+    given = topology.without_defaults(parameters)
+    return Options(
+        cloud=given.get('cloud'),
+        topology=topology.parse(given.get('topology')),
+        key_dir=Path(given['key_dir']) if 'key_dir' in given else None,
+        public_key=Path(given['public_key']) if 'public_key' in given else None,
+        timeout=given.get('timeout', nodes.TIMEOUT),
+    )
+
+
+def run_nodes(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """scs_nodes: present or absent."""
+    chosen = options(parameters)
+    if parameters['state'] == 'absent':
+        return _absent(chosen, _run_id(parameters), check_mode)
+    if parameters.get('run_dir') and not check_mode:
+        record = stages.run_provision(open_run(parameters['run_dir']), chosen)
+        facts = record.facts
+        return _verdict(record) | {
+            'changed': facts.get('changed', False),
+            'plan': facts.get('plan', []),
+            'nodes': facts.get('nodes', []),
+        }
+    cloud = connect.connect(_cloud(chosen, parameters))
+    request = _request(parameters, chosen)
+    result = nodes.preview(cloud, request) if check_mode else nodes.present(cloud, request)
+    return {'changed': result.changed, 'plan': result.rows(), 'nodes': result.data(), 'diff': result.diff()}
+
+
+def run_preflight(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """scs_preflight: never changes anything in the cloud."""
+    chosen = options(parameters)
+    if parameters.get('run_dir'):
+        record = stages.run_preflight(open_run(parameters['run_dir']), chosen)
+        return _verdict(record) | {
+            'changed': False,
+            **{k: record.facts.get(k) for k in ('rows', 'chosen', 'shortfalls')},
+        }
+    cloud = connect.connect(_cloud(chosen, parameters))
+    versions = list(parameters.get('kubernetes') or ())
+    found = preflight.check(cloud, _run_id(parameters), chosen.topology, versions, chosen.public_key)
+    problem = found.problem()
+    failure = {'failed': True, 'msg': str(problem), 'verdict': problem.verdict} if problem else {}
+    return {'changed': False, **found.data(), **failure}
+
+
+def run_purge(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """scs_purge: everything of a run."""
+    chosen = options(parameters)
+    if parameters.get('run_dir') and not check_mode:
+        directory = open_run(parameters['run_dir'])
+        record = stages.run_purge(directory, chosen)
+        left = directory.leftovers()
+        resources = shape.dump(left.resources) if left else []
+        deleted = record.facts.get('deleted', {})
+        return _verdict(record) | {'changed': bool(deleted), 'deleted': deleted, 'leftovers': resources}
+    cloud, run = connect.connect(_cloud(chosen, parameters)), _run_id(parameters)
+    if check_mode:
+        return _plan(purge.plan(run, inventory.take(cloud)))
+    return _purged(purge.Purge(cloud, run, say=_silent, timeout=chosen.timeout).execute(), run, cloud.name)
+
+
+def open_run(path: str) -> RunDirectory:
+    """The run directory; progress goes to progress.log only, for a module's standard error is Ansible's."""
+    progress = Progress(stream=io.StringIO(), log=Path(path) / 'progress.log')
+    return RunDirectory.open(Path(path), progress=progress)
+
+
+def _absent(chosen: Options, run: str, check_mode: bool) -> dict[str, Any]:
+    if not chosen.cloud:
+        raise UsageProblem('cannot delete', f'nodes of run {run}', 'no cloud given', 'name a cloud of clouds.yaml')
+    cloud = connect.connect(chosen.cloud)
+    if check_mode:
+        return _plan(purge.plan(run, inventory.take(cloud), purge.nodes_only))
+    worker = purge.Purge(cloud, run, say=_silent, timeout=chosen.timeout, only=purge.nodes_only)
+    return _purged(worker.execute(), run, cloud.name)
+
+
+def _plan(found: tuple[Owned, ...]) -> dict[str, Any]:
+    rows = [
+        {'action': 'delete', 'kind': o.resource.kind, 'name': o.resource.name, 'id': o.resource.id, 'reason': o.reason}
+        for o in found
+    ]
+    before = {f'{row["kind"]} {row["id"]}': row['name'] for row in rows}
+    return {
+        'changed': bool(rows),
+        'plan': rows,
+        'deleted': {},
+        'leftovers': [],
+        'diff': {'before': before, 'after': {}},
+    }
+
+
+def _purged(result: purge.Result, run: str, cloud: str) -> dict[str, Any]:
+    problem = stages.leftover_problem(result, run, cloud)
+    failure = {'failed': True, 'msg': str(problem), 'verdict': problem.verdict} if problem else {}
+    changed = bool(result.deleted)
+    return {'changed': changed, 'plan': _plan(result.found)['plan'], 'deleted': result.counts(),
+            'leftovers': shape.dump(result.kept), **failure}  # fmt: skip
+
+
+def _verdict(record: Record) -> dict[str, Any]:
+    """Of a stage: its record, and the failure in Ansible's words when it did not pass."""
+    result: dict[str, Any] = {'record': shape.dump(record)}
+    if record.outcome is not Outcome.PASSED:
+        advice = f'\n  next: {record.advice}' if record.advice else ''
+        result |= {'failed': True, 'msg': f'{record.reason}{advice}', 'verdict': record.verdict}
+    return result
+
+
+def _info(parameters: Mapping[str, Any]) -> RunInfo | None:
+    return open_run(parameters['run_dir']).info if parameters.get('run_dir') else None
+
+
+def _run_id(parameters: Mapping[str, Any]) -> str:
+    info = _info(parameters)
+    return info.id if info else str(parameters['run_id'])
+
+
+def _cloud(chosen: Options, parameters: Mapping[str, Any]) -> str:
+    info = _info(parameters)
+    name = chosen.cloud or (info.cloud if info else '')
+    if not name:
+        raise UsageProblem('cannot connect', 'to a cloud', 'no cloud given', 'name a cloud of clouds.yaml')
+    return name
+
+
+def _request(parameters: Mapping[str, Any], chosen: Options) -> nodes.Request:
+    if parameters.get('run_dir'):
+        return stages.request(open_run(parameters['run_dir']), chosen)
+    run = str(parameters['run_id'])
+    expires = parameters.get('expires') or timestamp(SystemClock().now() + datetime.timedelta(hours=HOURS))
+    return nodes.Request(
+        mark=Mark(run, parameters.get('owner') or 'ansible', expires),
+        topology=chosen.topology,
+        key_dir=chosen.key_dir or keys.default_directory(run),
+        public_key=chosen.public_key,
+        timeout=chosen.timeout,
+    )
+
+
+def _silent(_text: str, _subject: str) -> None:
+    """Modules have nobody to talk to while they run."""

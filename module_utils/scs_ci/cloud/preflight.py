@@ -1,0 +1,228 @@
+"""Does the run fit into the cloud? Every shortfall at once, with numbers, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..core import shape
+from ..core.errors import (
+    CapacityProblem,
+    ImageProblem,
+    InfrastructureProblem,
+    NetworkProblem,
+    Problem,
+    QuotaProblem,
+)
+from ..core.naming import names
+from . import choose, inventory, keys, quota
+from .connect import Cloud
+from .inventory import Inventory
+from .model import Flavor, Image, ImageWish, Topology
+from .observe import Offer, offer
+from .owned import MARKED, NAMED, owned
+from .quota import NOTHING, Limit, Vector
+
+T = TypeVar('T')
+ADVICE = 'free what is not needed, have the quota raised, or ask for less; nothing has been made'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One checked thing. need, used, limit: numbers for quotas, None elsewhere; ok None: the cloud does not tell."""
+
+    kind: str
+    subject: str
+    ok: bool | None
+    answer: str
+    need: int | None = None
+    used: int | None = None
+    limit: int | None = None
+    verdict: str = ''
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The cloud as preflight sees it. have: kind to number of resources the run already has; nodes: its nodes' names."""
+
+    offer: Offer
+    limits: Mapping[str, Limit | str]
+    have: Mapping[str, int] = field(default_factory=dict)
+    nodes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The verdict: all rows, the choices made, and the inventory taken on the way."""
+
+    rows: tuple[Row, ...]
+    chosen: dict[str, str]
+    inventory: Inventory | None = None
+
+    @property
+    def shortfalls(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.ok is False)
+
+    def data(self) -> dict[str, Any]:
+        """Plain data for records and modules."""
+        return {'rows': shape.dump(self.rows), 'chosen': self.chosen, 'shortfalls': len(self.shortfalls)}
+
+    def problem(self) -> Problem | None:
+        """All shortfalls as one Problem of the first one's class, or None."""
+        if not self.shortfalls:
+            return None
+        kinds = (QuotaProblem, ImageProblem, NetworkProblem, CapacityProblem, InfrastructureProblem)
+        kind = next(
+            kind for kind in kinds if kind.verdict == self.shortfalls[0].verdict or kind is InfrastructureProblem
+        )
+        answer = '; '.join(f'{row.subject}: {row.answer}' for row in self.shortfalls)
+        return kind('cannot fit the run into', f'the cloud ({len(self.shortfalls)} shortfalls)', answer, ADVICE)
+
+
+def check(
+    cloud: Cloud, run: str, topology: Topology, kubernetes: Sequence[str], public_key: Path | None = None
+) -> Preflight:
+    """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'; public_key: a file, if given."""
+    before = inventory.take(cloud)
+    offered = offer(cloud)
+    external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
+    limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
+    mine = [o for o in owned(run, before) if o.reason in (MARKED, NAMED)]
+    have: dict[str, int] = {}
+    for item in mine:
+        have[item.resource.kind] = have.get(item.resource.kind, 0) + 1
+    nodes = frozenset(o.resource.name for o in mine if o.resource.kind == 'server')
+    seen = Observed(offered, limits, have, nodes)
+    rows, chosen = evaluate(run, topology, kubernetes, seen)
+    return Preflight((*rows, *_key_row(public_key)), chosen, before)
+
+
+def _key_row(public_key: Path | None) -> list[Row]:
+    if not public_key:
+        return []
+    try:
+        keys.given(public_key)
+    except Problem as problem:
+        return [Row('key', f'public key {public_key}', False, problem.reason, verdict=problem.verdict)]
+    return [Row('key', f'public key {public_key}', True, 'readable')]
+
+
+def evaluate(
+    run: str, topology: Topology, kubernetes: Sequence[str], seen: Observed
+) -> tuple[list[Row], dict[str, str]]:
+    """Rows and choices; pure. No shortfall hides another: what cannot be chosen is left out of the sums."""
+    checker = _Checker(seen)
+    need = quota.ground(topology, seen.have) if topology.count() else NOTHING
+    need += checker.groups(topology, names(run).prefix)
+    need += checker.clusters(topology, kubernetes)
+    if any(group.floating_ip and group.count for group in topology.groups) or kubernetes:
+        checker.choice('external network', lambda: choose.external_network(seen.offer.networks, topology.external))
+    if topology.network:
+        named = topology.network
+        checker.choice('network', lambda: choose.own_network(seen.offer.networks, named))
+    checker.zones(topology)
+    return checker.rows + quota_rows(need, seen.limits), checker.chosen
+
+
+def quota_rows(need: Vector, limits: Mapping[str, Limit | str]) -> list[Row]:
+    """One row per kind that is needed; pure."""
+    rows = []
+    for kind, (service, word) in quota.KINDS.items():
+        amount, limit = need[kind], limits.get(kind, 'the cloud does not tell')
+        if not amount:
+            continue
+        if isinstance(limit, str):
+            # a missing service is a shortfall; a number nobody may see is not
+            ok = False if limit.startswith('no ') else None
+            rows.append(Row('quota', word, ok, limit, amount, verdict='infrastructure' if ok is False else ''))
+            continue
+        enough = limit.free is None or amount <= limit.free
+        free = 'no limit' if limit.free is None else limit.free
+        answer = f'need {amount}, have {free} (used {limit.used} of {limit.limit})'
+        rows.append(Row(service, word, enough, answer, amount, limit.used, limit.limit, '' if enough else 'quota'))
+    return rows
+
+
+class _Checker:
+    """Collects rows while choosing; a Problem of one choice becomes a row and does not stop the others."""
+
+    def __init__(self, seen: Observed) -> None:
+        self.seen, self.rows, self.chosen = seen, list[Row](), dict[str, str]()
+
+    def choice(self, subject: str, decide: Callable[[], T]) -> T | None:
+        try:
+            found = decide()
+        except Problem as problem:
+            self.rows.append(Row('choice', subject, False, problem.reason, verdict=problem.verdict))
+            return None
+        name = str(getattr(found, 'name', ''))
+        self.rows.append(Row('choice', subject, True, name))
+        self.chosen[subject] = name
+        return found
+
+    def flavor(self, subject: str, decide: Callable[[], choose.Choice[Flavor]]) -> Flavor | None:
+        return self.choice(f'{subject} flavor', lambda: decide().best)
+
+    def groups(self, topology: Topology, prefix: str) -> Vector:
+        need = NOTHING
+        for group in topology.groups:
+            subject = f'group {group.name}'
+            flavor = self.flavor(subject, partial(choose.flavors, group.flavor, self.seen.offer.flavors))
+            image = self.choice(f'{subject} image', partial(_best_image, group.image, self.seen.offer.images))
+            if image:
+                self.choice(f'{subject} user', partial(_user, image))
+            missing = sum(f'{prefix}-{group.name}-{index}' not in self.seen.nodes for index in range(group.count))
+            if flavor and image:
+                need += quota.group(group, flavor, image, missing)
+        return need
+
+    def clusters(self, topology: Topology, kubernetes: Sequence[str]) -> Vector:
+        wish, images = topology.clusters, list[Image]()
+        for version in dict.fromkeys(kubernetes):
+            name = wish.image.format(version=version)
+            found = self.choice(f'cluster image {version}', partial(choose.named_image, name, self.seen.offer.images))
+            images += [found] if found else []
+        if not kubernetes:
+            return NOTHING
+        flavor = self.flavor('cluster', partial(choose.flavors, wish.flavor, self.seen.offer.flavors))
+        if not flavor:
+            return NOTHING
+        sizes = [choose.root_volume(flavor, image, wish.flavor) for image in images]
+        return quota.clusters(wish, flavor, max(sizes, default=0), len(kubernetes))
+
+    def zones(self, topology: Topology) -> None:
+        states = {zone.name: zone.available for zone in self.seen.offer.zones}
+        for zone in dict.fromkeys(zone for group in topology.groups for zone in group.zones):
+            ok = states.get(zone, False)
+            known = ', '.join(name for name, up in states.items() if up) or 'none'
+            answer = 'available' if ok else f'not available, the cloud has {known}'
+            self.rows.append(Row('zone', f'zone {zone}', ok, answer, verdict='' if ok else 'capacity'))
+        if not any(states.values()):
+            self.rows.append(Row('zone', 'zones', False, 'the cloud has no available zone', verdict='capacity'))
+
+
+@dataclass(frozen=True)
+class _User:
+    name: str
+
+
+def _best_image(wish: ImageWish, offered: Sequence[Image]) -> Image:
+    return choose.images(wish, offered).best
+
+
+def _user(image: Image) -> _User:
+    return _User(choose.user_of(image))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """For people: one line per row, shortfalls marked."""
+    words = {True: 'ok', False: 'SHORT', None: 'unknown'}
+    width = max((len(row.subject) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        need = f'need {row.need}: ' if row.need is not None and row.limit is None else ''
+        lines.append(f'{words[row.ok]:7}  {row.subject:{width}}  {need}{row.answer}')
+    return '\n'.join(lines)
