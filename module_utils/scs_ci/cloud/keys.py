@@ -1,4 +1,4 @@
-"""SSH key of a run: given by the caller, or generated into a directory outside the run directory, for that is uploaded."""
+"""SSH key of a run: given by the caller, or generated into a directory outside the run directory, which is uploaded."""
 
 from __future__ import annotations
 

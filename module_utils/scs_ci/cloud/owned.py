@@ -41,7 +41,7 @@ class Owned:
 
 
 class Filter:
-    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are its own, too."""
+    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are its own."""
 
     def __init__(self, run: str, parents: Iterable[str] = ()) -> None:
         self.run, self.names, self.parents = run, names(run), frozenset(parents)

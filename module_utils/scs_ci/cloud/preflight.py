@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Observed:
-    """The cloud as preflight sees it. have: kind to number of resources the run already has; nodes: its nodes' names."""
+    """The cloud as preflight sees it. have: kind to number of what the run already has; nodes: its nodes' names."""
 
     offer: Offer
     limits: Mapping[str, Limit | str]
@@ -85,7 +85,7 @@ class Preflight:
 def check(
     cloud: Cloud, run: str, topology: Topology, kubernetes: Sequence[str], public_key: Path | None = None
 ) -> Preflight:
-    """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'; public_key: a file, if given."""
+    """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'; public_key: a file or None."""
     before = inventory.take(cloud)
     offered = offer(cloud)
     external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]

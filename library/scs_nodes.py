@@ -1,0 +1,217 @@
+#!/usr/bin/python
+"""Thin module; the work is done in module_utils/scs_ci/cloud."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scs_nodes
+short_description: Provision the test nodes of a run, all at once
+description:
+  - Makes the nodes of a topology and returns them when each of them can be used over SSH.
+  - Flavors and images are chosen by their properties. Network, router, security group and key pair are made per run.
+  - Everything carries owner, run and expiry from the request that creates it. Running the module again converges,
+    whatever state an earlier call left behind; nodes in an error state are replaced.
+version_added: 0.1.0
+author: SCS community
+requirements:
+  - openstacksdk >= 4.22
+  - cryptography
+  - ssh and ssh-keyscan of OpenSSH
+options:
+  cloud:
+    description: Name of a cloud in C(clouds.yaml). The default is E(OS_CLOUD), then the cloud of the run directory.
+    type: str
+  run_dir:
+    description: Directory of the run. With it the record C(stages/provision.json) is written.
+    type: path
+  run_id:
+    description: Id of the run when there is no run directory.
+    type: str
+  owner:
+    description: Who the nodes belong to. Taken from the run directory if there is one.
+    type: str
+    default: ansible
+  expires:
+    description: When a janitor may delete the nodes, as V(2026-11-25T18:00:00Z). Six hours from now by default.
+    type: str
+  state:
+    description:
+      - V(present) provisions, V(absent) deletes the nodes and what was made for them.
+      - To delete also what the clusters of the run made, use M(scs_purge).
+    type: str
+    choices: [present, absent]
+    default: present
+  topology:
+    description: What is wanted. Without it one node with 2 vCPUs, 4 GiB and a generic Debian or Ubuntu image.
+    type: dict
+    default: {}
+    suboptions:
+      groups:
+        description: Equal nodes, C(<prefix>-<name>-<index>).
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description: Name of the group.
+            type: str
+            default: node
+          count:
+            description: Number of nodes.
+            type: int
+            default: 1
+          flavor:
+            description:
+              - Least C(vcpus), C(ram) in MiB, C(disk) in GB, and C(properties), extra specs that must be equal; or C(name).
+              - A flavor without disk boots from a volume of that size.
+            type: dict
+          image:
+            description: C(properties) that must be equal, a comma separates alternatives; or C(name).
+            type: dict
+          floating_ip:
+            description: Whether each node gets a floating IP.
+            type: bool
+            default: true
+          zones:
+            description: Availability zones in order of preference.
+            type: list
+            elements: str
+          user_data:
+            description: Text for cloud-init.
+            type: str
+      clusters:
+        description:
+          - What clusters of the run need; only looked at by M(scs_preflight).
+          - Keys C(control_planes), C(workers), C(flavor), C(load_balancer), C(parallel), C(image).
+        type: dict
+      network:
+        description: Existing network by name or id. Without it each run makes its own.
+        type: str
+      external:
+        description: External network by name or id, needed only where the cloud has several.
+        type: str
+      cidr:
+        description: Address range of the run's own network.
+        type: str
+        default: 10.254.0.0/24
+      dns:
+        description: Name servers of that network.
+        type: list
+        elements: str
+  public_key:
+    description: SSH public key for the nodes. Without it each run has a key of its own.
+    type: path
+  key_dir:
+    description: Directory of the run's own key. Must not be uploaded, so it is outside the run directory.
+    type: path
+  timeout:
+    description: Seconds until all nodes must be usable.
+    type: float
+    default: 600
+attributes:
+  check_mode:
+    description: Returns the plan and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the nodes before and after.
+    support: full
+seealso:
+  - module: scs_preflight
+  - module: scs_purge
+"""
+
+EXAMPLES = r"""
+- name: Provision one node for the management plane
+  scs_nodes:
+    cloud: mycloud
+    run_dir: "{{ run_dir }}"
+  register: provisioned
+
+- name: Make the nodes known to this play
+  ansible.builtin.add_host:
+    name: "{{ item.name }}"
+    ansible_host: "{{ item.address }}"
+    ansible_user: "{{ item.user }}"
+    ansible_ssh_private_key_file: "{{ item.key_file }}"
+  loop: "{{ provisioned.nodes }}"
+
+- name: Provision three larger nodes by hand
+  scs_nodes:
+    cloud: mycloud
+    run_id: tryout-1
+    topology:
+      groups:
+        - name: big
+          count: 3
+          flavor: {vcpus: 4, ram: 16384, disk: 50}
+          image: {properties: {os_distro: ubuntu, os_purpose: generic}}
+"""
+
+RETURN = r"""
+nodes:
+  description: The usable nodes; empty in check mode.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name: {description: Name of the server., type: str, returned: always}
+    id: {description: Id of the server., type: str, returned: always}
+    group: {description: Its group., type: str, returned: always}
+    address: {description: Where SSH answers., type: str, returned: always}
+    fixed_address: {description: Its address in its network., type: str, returned: always}
+    user: {description: Login user of the image., type: str, returned: always}
+    key_file: {description: Private key that opens it, type: str, returned: always}
+    known_hosts: {description: Lines for a C(known_hosts) file., type: list, elements: str, returned: always}
+    host_keys_from: {description: 'Where the trust comes from: V(console), V(scan) or V(remembered).', type: str, returned: always}
+    flavor: {description: Flavor that was chosen., type: str, returned: always}
+    image: {description: Image that was chosen., type: str, returned: always}
+    passed_over: {description: 'Candidates not chosen, with reasons.', type: list, elements: dict, returned: always}
+    seconds: {description: 'Seconds from the start until requested, active, address, ssh.', type: dict, returned: always}
+    simulated: {description: What is not real about the node., type: list, elements: str, returned: always}
+plan:
+  description: Steps that were, or in check mode would be, carried out.
+  type: list
+  elements: dict
+  returned: success
+leftovers:
+  description: With O(state=absent), what could not be deleted.
+  type: list
+  elements: dict
+  returned: when absent
+verdict:
+  description: Class of the problem, for example V(quota), V(capacity), V(boot).
+  type: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.scs_ci.cloud import door
+from ansible.module_utils.scs_ci.core.errors import Problem
+
+SPEC = {
+    **door.SPEC,
+    **door.TOPOLOGY,
+    'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
+    'owner': {'type': 'str', 'default': 'ansible'},
+    'expires': {'type': 'str'},
+    'state': {'type': 'str', 'choices': ['present', 'absent'], 'default': 'present'},
+    # a path, not a secret
+    'key_dir': {'type': 'path', 'no_log': False},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=SPEC,
+        supports_check_mode=True,
+        required_one_of=[('run_dir', 'run_id')],
+        mutually_exclusive=[('run_dir', 'run_id')],
+    )
+    try:
+        result = door.run_nodes(module.params, module.check_mode)
+    except Problem as problem:
+        module.fail_json(msg=str(problem), verdict=problem.verdict)
+    (module.fail_json if result.pop('failed', False) else module.exit_json)(**result)
+
+
+if __name__ == '__main__':
+    main()
