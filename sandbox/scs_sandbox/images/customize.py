@@ -1,0 +1,60 @@
+"""Turn a Debian tree into the image of a system container: no devices, no kernel, cloud-init from the config drive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# No udev, no getty, no timers, no file systems of the kernel: a container has none of it, and each would cost memory and boot time.
+MASKED = (
+    'apt-daily-upgrade.timer', 'apt-daily.timer', 'console-getty.service', 'dev-hugepages.mount', 'dev-mqueue.mount',
+    'dpkg-db-backup.timer', 'e2scrub_all.timer', 'e2scrub_reap.service', 'fstrim.timer', 'getty.target', 'sys-fs-fuse-connections.mount',
+    'sys-kernel-config.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'systemd-firstboot.service', 'systemd-logind.service',
+    'systemd-modules-load.service', 'systemd-networkd-wait-online.service', 'systemd-networkd.service', 'systemd-oomd.service',
+    'systemd-pstore.service', 'systemd-remount-fs.service', 'systemd-resolved.service', 'systemd-timesyncd.service',
+    'systemd-udev-trigger.service', 'systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service', 'motd-news.timer')
+
+FILES = {
+    '/etc/fstab': '',
+    '/etc/machine-id': 'uninitialized\n',
+    '/etc/hostname': 'localhost\n',
+    # Addresses are set from outside before the first process runs, as DHCP would; one kind of host key is enough and the fastest to make.
+    '/etc/cloud/cloud.cfg.d/99-sandbox.cfg': (
+        'datasource_list: [ConfigDrive]\n'
+        'network: {config: disabled}\n'
+        'ssh_genkeytypes: [ed25519]\n'
+        'locale: false\n'
+        'package_update: false\n'),
+    # The console shows what a serial console shows; the kernel's log belongs to the host.
+    '/etc/systemd/journald.conf.d/sandbox.conf': (
+        '[Journal]\n'
+        'Storage=persistent\n'
+        'ReadKMsg=no\n'
+        'ForwardToConsole=yes\n'
+        'MaxLevelConsole=info\n'
+        'SystemMaxUse=64M\n'),
+    # Nothing answers DNS in the lab: no lookups when a client comes in.
+    '/etc/ssh/sshd_config.d/10-sandbox.conf': 'UseDNS no\n',
+}
+
+# Traces of the builder, and identity that each server must make for itself.
+REMOVED = ('etc/apt/apt.conf.d/99mmdebstrap', 'etc/dpkg/dpkg.cfg.d/99mmdebstrap', 'var/lib/dbus/machine-id')
+
+
+def customize(root: Path) -> None:
+    """Write, mask and remove files below root, the top of a freshly built tree."""
+    for name in MASKED:
+        unit = root / 'etc/systemd/system' / name
+        unit.unlink(missing_ok=True)
+        unit.symlink_to('/dev/null')
+    for path, text in FILES.items():
+        file = root / path.lstrip('/')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(text)
+        file.chmod(0o644)
+    for path in REMOVED:
+        (root / path).unlink(missing_ok=True)
+    for file in (root / 'etc/ssh').glob('ssh_host_*'):
+        file.unlink()
+    for file in (root / 'etc/resolv.conf', root / 'etc/hosts'):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,164 @@
+"""Control groups of servers, version 1 (one hierarchy per controller) and version 2 (one hierarchy)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SandboxError
+from ..names import control_group
+
+REMOVE_TIMEOUT = 6.0  # seconds; the kernel frees a group some milliseconds after its last process, longer after heavy use
+CPU_PERIOD = 100_000  # microseconds
+PIDS_PER_CPU = 4096  # a control plane node needs about 600
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """One mounted hierarchy. options: controllers ('cpu', 'cpu,cpuacct'), 'name=systemd', or '' for version 2."""
+
+    path: Path
+    options: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How this host does control groups. version: 1 or 2."""
+
+    version: int
+    hierarchies: tuple[Hierarchy, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of the flavor. memory: bytes. cpus: number of processors' time."""
+
+    memory: int
+    cpus: int
+
+
+def detect(mountinfo: str) -> Layout:
+    """The layout from the text of /proc/self/mountinfo. Raises SandboxError when systemd could not run in it."""
+    first: dict[str, Hierarchy] = {}
+    unified: list[Hierarchy] = []
+    for line in mountinfo.splitlines():
+        fields, _, tail = line.partition(' - ')
+        path = fields.split()[4]
+        kind, _, options = tail.split()[:3]
+        if kind == 'cgroup2':
+            unified.append(Hierarchy(Path(path), ''))
+        elif kind == 'cgroup':
+            names = ','.join(o for o in options.split(',') if o not in ('rw', 'ro', 'xattr', 'clone_children') and '_agent' not in o)
+            first.setdefault(names, Hierarchy(Path(path), names))
+    if 'name=systemd' in first:
+        return Layout(1, tuple(first[name] for name in sorted(first)))
+    if unified and not first:
+        return Layout(2, (unified[0],))
+    raise SandboxError('cannot use control groups', 'of this host', 'neither version 2 alone nor a version 1 hierarchy name=systemd is mounted',
+                       'mount one: mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd')
+
+
+def host_layout() -> Layout:
+    """The layout of this host."""
+    return detect(Path('/proc/self/mountinfo').read_text())
+
+
+def parents(layout: Layout, name: str) -> tuple[Path, ...]:
+    """The groups that hold all servers of a sandbox."""
+    return tuple(hierarchy.path / control_group(name) for hierarchy in layout.hierarchies)
+
+
+def groups(layout: Layout, name: str, server_id: str) -> tuple[Path, ...]:
+    """The groups of one server."""
+    return tuple(parent / server_id for parent in parents(layout, name))
+
+
+def values(layout: Layout, limits: Limits) -> tuple[dict[str, str], ...]:
+    """What to write into the files of a server's groups, one dictionary per hierarchy."""
+    pids = str(PIDS_PER_CPU * max(limits.cpus, 1))
+    quota = limits.cpus * CPU_PERIOD
+    if layout.version == 2:
+        return ({'memory.max': str(limits.memory), 'cpu.max': f'{quota} {CPU_PERIOD}', 'pids.max': pids},)
+    by_controller = {'memory': {'memory.limit_in_bytes': str(limits.memory)},
+                     'cpu': {'cpu.cfs_period_us': str(CPU_PERIOD), 'cpu.cfs_quota_us': str(quota)}, 'pids': {'pids.max': pids}}
+    return tuple(
+        {file: value for controller in hierarchy.options.split(',') for file, value in by_controller.get(controller, {}).items()}
+        for hierarchy in layout.hierarchies)
+
+
+def create(layout: Layout, name: str, server_id: str, limits: Limits) -> tuple[Path, ...]:
+    """Make the groups of a server with its limits; existing ones are adjusted. Returns them. Raises SandboxError."""
+    made = groups(layout, name, server_id)
+    try:
+        for hierarchy, group, files in zip(layout.hierarchies, made, values(layout, limits), strict=True):
+            for path in (group.parent, group):
+                path.mkdir(exist_ok=True)
+                _prepare(hierarchy, path)
+            if layout.version == 2:
+                for path in (hierarchy.path, group.parent):
+                    (path / 'cgroup.subtree_control').write_text('+cpu +memory +pids')
+            for file, value in files.items():
+                (group / file).write_text(value)
+    except OSError as error:
+        raise SandboxError('cannot make control group of', f'server {server_id}', str(error),
+                           'check that the controllers memory, cpu and pids are available to root here') from error
+    return made
+
+
+def _prepare(hierarchy: Hierarchy, path: Path) -> None:
+    """A version 1 cpuset is unusable until it has processors and memory nodes."""
+    if 'cpuset' in hierarchy.options.split(','):
+        for file in ('cpuset.cpus', 'cpuset.mems'):
+            (path / file).write_text((path.parent / file).read_text())
+        (path / 'cgroup.clone_children').write_text('1')
+
+
+def processes(paths: tuple[Path, ...]) -> set[int]:
+    """Process ids in these groups and below them."""
+    found: set[int] = set()
+    for path in paths:
+        for directory in _below(path):
+            with contextlib.suppress(OSError):
+                found.update(map(int, (directory / 'cgroup.procs').read_text().split()))
+    return found - {0}
+
+
+def remove(paths: tuple[Path, ...]) -> list[str]:
+    """Remove empty groups and what is below them. Returns those that existed. Raises SandboxError when one stays busy."""
+    gone = [str(path) for path in paths if path.is_dir()]
+    limit = time.monotonic() + REMOVE_TIMEOUT
+    for path in paths:
+        while path.is_dir():
+            error = ''
+            for directory in _below(path):
+                try:
+                    directory.rmdir()
+                except FileNotFoundError:
+                    continue
+                except OSError as caught:
+                    error = str(caught)
+            if path.is_dir() and time.monotonic() > limit:
+                raise SandboxError('cannot remove control group', str(path), error, 'end the processes in its cgroup.procs, then try again')
+            if path.is_dir():
+                time.sleep(0.02)
+    return gone
+
+
+def drop_parents(layout: Layout, name: str) -> list[str]:
+    """Remove the sandbox's own groups where no server is left in them. Returns those removed."""
+    gone = []
+    for path in parents(layout, name):
+        with contextlib.suppress(OSError):
+            path.rmdir()
+            gone.append(str(path))
+    return gone
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """Deepest first."""
+    for directory, _, _ in os.walk(path, topdown=False):
+        yield Path(directory)

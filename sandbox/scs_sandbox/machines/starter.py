@@ -1,0 +1,69 @@
+"""Make the namespaces of a server and its process 1. Runs as a program of its own (python3 -I -S starter.py), standard library only.
+
+Reads one JSON object from standard input: {"groups": [directories], "record": path, "console": path, "command": [program, ...],
+"environment": {}}. Joins the control groups, makes the namespaces, starts the command as process 1 with a terminal as console, copies
+what the terminal shows to the console file, records both processes and ends. The agent is the subreaper, or later process 1 of the host.
+"""
+
+import ctypes
+import json
+import os
+import sys
+
+CLONE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # NEWNS CGROUP UTS IPC PID NET
+MS_REC_PRIVATE = 0x4000 | 0x40000
+
+
+def start_time(pid: int) -> int:
+    """Field 22 of /proc/<pid>/stat."""
+    with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+        return int(file.read().rpartition(')')[2].split()[19])
+
+
+def unshare() -> None:
+    """New namespaces for what this process starts; no mount of the server ever appears on the host."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_FLAGS) or libc.mount(b'none', b'/', None, MS_REC_PRIVATE, None):
+        error = ctypes.get_errno()
+        raise OSError(error, f'unshare: {os.strerror(error)}')
+
+
+def run(command: list[str], environment: dict[str, str], streams: tuple[int, int, int]) -> int:
+    """Start a command in a session of its own; returns its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        for target, stream in enumerate(streams):
+            os.dup2(stream, target)
+        os.closerange(3, 256)
+        os.execve(command[0], command, environment)
+    except OSError as error:
+        os.write(2, f'{command[0]}: {error}\n'.encode())
+    os._exit(127)
+
+
+def main() -> None:
+    """Start a server as standard input says."""
+    plan = json.load(sys.stdin)
+    master, slave = os.openpty()
+    null = os.open('/dev/null', os.O_RDWR)
+    console = os.open(plan['console'], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    # The copier ends by itself when the last process of the server closes the terminal.
+    copier = run(['/usr/bin/sed', '-u', 's/\\r*$//'], {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null))
+    os.close(master)
+    for group in plan['groups']:
+        with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:
+            file.write(str(os.getpid()))
+    terminal = os.ttyname(slave)
+    unshare()
+    init = run(plan['command'], {**plan['environment'], 'STAGE_TERMINAL': terminal}, (slave, slave, slave))
+    found = {'init': {'pid': init, 'start': start_time(init)}, 'console': {'pid': copier, 'start': start_time(copier)}}
+    with open(plan['record'] + '.tmp', 'w', encoding='ascii') as file:
+        json.dump(found, file)
+    os.replace(plan['record'] + '.tmp', plan['record'])
+
+
+if __name__ == '__main__':
+    main()
