@@ -1,4 +1,4 @@
-"""Deletes the clusters of a run in the right order: through Cluster API, which takes the cloud's resources with them."""
+"""Deletes the clusters of a run through Cluster API, which takes the cloud's resources with them."""
 
 from __future__ import annotations
 

@@ -52,8 +52,26 @@ WAITING = re.compile(
     r'|InternalError|NotYetReported|\w*Inspect\w*|\w*Unknown|Progressing|NotUpToDate|Scaling\w*|NoReplicas|DoesNotExist'
     r'|ControlPlaneNotReady|\w*Ongoing|Creating|ReadyUnknown|NotReconciled|DependencyFailed'
 )
-# Conditions whose False is the good state.
-NEGATIVE = frozenset({'Paused', 'Deleting', 'RollingOut', 'ScalingUp', 'ScalingDown', 'Remediating', 'Progressing'})
+# Conditions whose False is the good state, and two that say nothing about a cluster's coming up: classes with v1beta1
+# templates never have RefVersionsUpToDate, and nobody can be probed before there is a server.
+HARMLESS = frozenset(
+    {
+        'Paused',
+        'Deleting',
+        'RollingOut',
+        'ScalingUp',
+        'ScalingDown',
+        'Remediating',
+        'Progressing',
+        'RefVersionsUpToDate',
+        'RemoteConnectionProbe',
+    }
+)
+
+# err="…" of klog lines, "error": "…" of zap's JSON.
+LOG_ERROR = re.compile(r'(?:\berr="((?:[^"\\]|\\.)*)"|"error": ?"((?:[^"\\]|\\.)*)")')
+# Errors that every cluster's coming up brings with it.
+LOG_NOISE = re.compile(r'connection to the workload cluster is down|the object has been modified|context canceled')
 
 # What a text says about the culprit. The first match decides; the order matters: a quota message may name a network.
 PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
@@ -64,14 +82,14 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         ImageProblem,
         'upload the node image that the stack names',
     ),
-    (r'authentication|unauthorized|\b401\b|policynotauthorized|forbidden', CredentialProblem, 'check the credential'),
     (
         r'connection refused|no such host|i/o timeout|deadline exceeded|tls: |x509|no route to host|\b50[234]\b',
         NetworkProblem,
         'check the endpoint in the catalog and the way to it',
     ),
+    (r'authentication|unauthorized|\b401\b|policynotauthorized|forbidden', CredentialProblem, 'check the credential'),
     (
-        r'doc is missing path|failed to apply patch|admission webhook|field not declared|must be of type|no matches for kind',
+        r'doc is missing path|failed to apply patch|admission webhook|not declared|must be of type|no matches for kind',
         ProductProblem,
         'fix the class: the message names the field or the patch',
     ),
@@ -115,8 +133,27 @@ def _of_object(obj: Object) -> list[Complaint]:
 
 def _complains(entry: dict[str, str]) -> bool:
     reason = entry.get('reason') or ''
-    bad = entry.get('status') == 'False' and entry.get('type') not in NEGATIVE
+    bad = entry.get('status') == 'False' and entry.get('type') not in HARMLESS
     return bad and bool(reason) and not WAITING.fullmatch(reason)
+
+
+def log_complaints(controller: str, text: str, wanted: Sequence[str]) -> list[Complaint]:
+    """The last error that a controller logged in a line with one of the `wanted` names, the program's own words included.
+
+    Some say what is wrong in their log alone, in no condition and no event: CAPO 0.14.7 when it cannot reach the cloud,
+    CSO when it cannot render a class chart.
+    """
+    lines = text.splitlines()
+    for index in range(len(lines) - 1, -1, -1):
+        line = lines[index]
+        found = LOG_ERROR.search(line) if any(name in line for name in wanted) else None
+        if found and not LOG_NOISE.search(line):
+            said = (
+                [lines[index - 1]] if index and lines[index - 1].startswith('Error: ') else []
+            )  # of a child, e.g. helm
+            error = (found[1] or found[2]).replace('\\n', ' ').replace('\\"', '"')
+            return [Complaint(f'log of {controller}', 'log', ' '.join(' '.join([error, *said]).split()), 0)]
+    return []
 
 
 def _of_event(event: Object) -> list[Complaint]:
@@ -147,7 +184,8 @@ def _verdict(found: Sequence[Complaint], answer: str, product: bool) -> tuple[ty
         for pattern, kind, advice in PATTERNS:
             if any(re.search(pattern, text, re.IGNORECASE) for text in texts):
                 return kind, advice
-    fault = found[0].kind in PRODUCT_KINDS if found else product
+    leading = [complaint.kind for complaint in found if complaint.kind != 'log']
+    fault = leading[0] in PRODUCT_KINDS if leading else product
     if fault:
         return ProductProblem, 'see the objects and events in must-gather'
     return InfrastructureProblem, "see the objects and the controllers' logs in must-gather, then try again"

@@ -74,6 +74,12 @@ def _of_server(obj: Object, cluster: str) -> bool:
     return obj.get('kind') == 'OpenStackServer' and name_of(obj).startswith(f'{cluster}-')
 
 
+def log_texts(logs: Path | None) -> dict[str, str]:
+    """Controller to the end of its log; none without a directory of logs."""
+    found = sorted(logs.glob('*.log')) if logs and logs.is_dir() else []
+    return {path.stem: tail(path) for path in found}
+
+
 def events_of(api: Api, space: str, objects: Iterable[Object]) -> list[Object]:
     """The events about these objects, oldest first."""
     wanted = {(obj.get('kind'), name_of(obj)) for obj in objects}
@@ -100,9 +106,9 @@ def must_gather(api: Api, space: str, cluster: str, place: Path, redactor: Redac
     except Problem as problem:
         events = [{'error': str(problem)}]
     written.append(_write(place / 'events.yaml', events, redactor))
-    for log in sorted(logs.glob('*.log')) if logs and logs.is_dir() else []:
-        path = place / 'logs' / log.name
-        files.write_atomic(path, redactor.text(_tail(log)))
+    for controller, text in log_texts(logs).items():
+        path = place / 'logs' / f'{controller}.log'
+        files.write_atomic(path, redactor.text(text))
         written.append(path)
     return written
 
@@ -126,6 +132,10 @@ def _lean(obj: Object) -> Object:
     return {**obj, 'metadata': meta} if 'metadata' in obj else obj
 
 
-def _tail(path: Path) -> str:
-    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+def tail(path: Path) -> str:
+    """The last lines of a log; empty when it cannot be read."""
+    try:
+        lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError:
+        return ''
     return '\n'.join(lines[-TAIL:]) + '\n'

@@ -5,6 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..plane.conditions import condition, conditions, is_true
+
+__all__ = [
+    'Api',
+    'Object',
+    'belongs',
+    'condition',
+    'condition_text',
+    'conditions',
+    'is_true',
+    'name_of',
+    'status',
+    'title',
+]
+
 Object = dict[str, Any]
 
 STACKS = 'clusterstack.x-k8s.io/v1alpha1'
@@ -30,13 +45,11 @@ class Api(Protocol):
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None: ...
 
-    def list(
-        self, api_version: str, kind: str, namespace: str | None = None, selector: str = ''
-    ) -> Sequence[Object]: ...
+    def list(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]: ...
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Any: ...
 
-    def events(self, namespace: str, kind: str | None = None, name: str | None = None) -> Sequence[Object]: ...
+    def events(self, namespace: str) -> Sequence[Object]: ...
 
 
 def name_of(obj: Object) -> str:
@@ -51,20 +64,6 @@ def title(obj: Object) -> str:
 def status(obj: Object | None) -> dict[str, Any]:
     """The status of an object that may not exist yet."""
     return (obj or {}).get('status') or {}
-
-
-def conditions(obj: Object | None) -> list[dict[str, Any]]:
-    found = status(obj).get('conditions')
-    return found if isinstance(found, list) else []
-
-
-def condition(obj: Object | None, kind: str) -> dict[str, Any]:
-    """The condition of that type, or {}."""
-    return next((entry for entry in conditions(obj) if entry.get('type') == kind), {})
-
-
-def is_true(obj: Object | None, kind: str) -> bool:
-    return bool(condition(obj, kind).get('status') == 'True')
 
 
 def belongs(obj: Object, cluster: str) -> bool:

@@ -77,7 +77,7 @@ def cluster_stack(space: str, release: Release) -> Object:
 
 
 def credentials(space: str, name: str, cloud_name: str, cloud: Mapping[str, Any], ca: str = '') -> Object:
-    """The secret from which providers take the cloud. ca: PEM of its certificate authority, if it has one of its own."""
+    """The secret from which providers take the cloud. ca: PEM of its certificate authority, if it is of its own."""
     content = yaml.safe_dump({'clouds': {cloud_name: dict(cloud)}}, sort_keys=True)
     return {
         'apiVersion': 'v1',

@@ -102,7 +102,9 @@ def _false(obj: Object) -> str:
     """The first condition that is not True, preferring one that says why."""
     entries = [entry for entry in conditions(obj) if entry.get('status') != 'True']
     entries.sort(key=lambda entry: (not entry.get('message'), entry.get('type') == 'Ready'))
-    return condition_text(entries[0]) if entries else 'not looked at yet'
+    if entries:
+        return condition_text(entries[0])
+    return 'not ready, though no condition is False' if conditions(obj) else 'not looked at yet'
 
 
 PREDICATES: dict[str, Callable[[Object | None], State]] = {

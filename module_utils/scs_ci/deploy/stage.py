@@ -11,11 +11,14 @@ from ..core.clock import Clock, SystemClock
 from ..core.errors import Problem, ProductProblem, ToolProblem
 from ..core.records import PlannedVersion
 from ..core.run import StageRun
+from ..plane.kube import Refused
 from . import gather, objects
+from .diagnosis import Complaint, complaints, log_complaints
 from .kinds import (
     CLUSTERS,
     CLUSTERS_V2,
     CONTROL_PLANE_LABEL,
+    IMAGES,
     OPENSTACK,
     OPENSTACK_SERVERS,
     STACKS,
@@ -28,26 +31,32 @@ from .kinds import (
 )
 from .objects import Release
 from .variables import CloudChoice, Identity, find_class, identity, variables, worker_class
-from .waiting import await_ready
+from .waiting import LIMITS, await_ready
+
+# Answers that speak of the object: malformed, refused by a webhook, of unknown kind, invalid.
+REFUSALS = frozenset({400, 403, 404, 422})
+Render = Callable[[PlannedVersion, Release, str], Sequence[Object]]
+Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the stage is given. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables.
+    """What the stage gets. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables.
 
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
-    the controllers.
+    the controllers. patience: factor for the limits of all waits.
     """
 
     api: Api
     space: str
     cloud: Mapping[str, Any]
     choice: CloudChoice
-    render: Callable[[PlannedVersion, Release, str], Sequence[Object]]
-    overrides: Callable[[PlannedVersion, Object], Mapping[str, Any]]
+    render: Render
+    overrides: Overrides
     ca: str = ''
     simulated: tuple[str, ...] = ()
     logs: Path | None = None
+    patience: float = 1.0
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -119,9 +128,16 @@ def _refusal(api: Api, obj: Object) -> str:
     """The API server's answer when it refuses the object, else empty. No answer at all is no refusal."""
     try:
         api.apply(obj, dry_run=True)
-    except ProductProblem as problem:
-        return f'{title(obj)}: {problem.answer}'
+    except Refused as refused:
+        if _is_refusal(refused):
+            return f'{title(obj)}: {refused.answer}'
+        raise
     return ''
+
+
+def _is_refusal(refused: Refused) -> bool:
+    """True when the object is at fault: what the server answers to a field that no schema knows is a 500, too."""
+    return refused.status in REFUSALS or 'typed patch' in refused.answer
 
 
 def _bring_release(run: Deployment) -> None:
@@ -141,7 +157,8 @@ def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence
     values = variables(made, setup.choice, setup.overrides(version, made))
     _credentials(setup, identity(made, values))
     wanted = objects.cluster(setup.space, run.cluster, run.release, values, worker_class(made))
-    setup.api.apply(wanted, dry_run=True)
+    if refused := _refusal(setup.api, wanted):
+        raise ProductProblem('API server refuses', 'the cluster', refused, 'fix the class or the variables')
     setup.api.apply(wanted)
     run.state.say(f'Cluster {run.cluster}: admitted')
     run.step('cluster admitted', started)
@@ -178,7 +195,7 @@ def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
     def look() -> Object | None:
         return setup.api.get(api_version, kind, name, setup.space)
 
-    return await_ready(kind, f'{kind} {name}', look, run.state.say, lambda: _evidence(run), setup.clock)
+    return _watch(run, kind, f'{kind} {name}', look)
 
 
 def _await_labeled(run: Deployment, api_version: str, kind: str, control_plane: bool = False) -> Object:
@@ -192,7 +209,12 @@ def _await_labeled(run: Deployment, api_version: str, kind: str, control_plane: 
                 return {**obj, 'kind': kind}
         return None
 
-    return await_ready(kind, f'{kind} of {run.cluster}', look, run.state.say, lambda: _evidence(run), setup.clock)
+    return _watch(run, kind, f'{kind} of {run.cluster}', look)
+
+
+def _watch(run: Deployment, kind: str, subject: str, look: Callable[[], Object | None]) -> Object:
+    limit = LIMITS[kind].times(run.setup.patience)
+    return await_ready(kind, subject, look, run.state.say, lambda: _evidence(run), run.setup.clock, limit)
 
 
 def _control_plane_machines(run: Deployment) -> set[str]:
@@ -205,17 +227,21 @@ def _control_plane_machines(run: Deployment) -> set[str]:
     }
 
 
-def _evidence(run: Deployment) -> tuple[list[Object], list[Object]]:
-    """Objects and events that may hold the cause; nothing when the API server is what fails."""
+def _evidence(run: Deployment) -> list[Complaint]:
+    """What objects, events and, when those are silent, the controllers' logs complain about."""
     api, space = run.setup.api, run.setup.space
-    found = gather.of_cluster(api, space, run.cluster)
-    release = gather.listed(api, STACKS, 'ClusterStackRelease', space)
-    classes = gather.listed(api, CLUSTERS_V2, 'ClusterClass', space)
-    own = [obj for obj in (*release, *classes) if name_of(obj) in (run.release.tag, run.release.class_name)]
-    try:
-        return found + own, gather.events_of(api, space, found + own)
-    except Problem:
-        return found + own, []
+    found = gather.of_cluster(api, space, run.cluster) + gather.listed(api, IMAGES, 'Image', space)
+    for version, kind, name in (
+        (STACKS, 'ClusterStackRelease', run.release.tag),
+        (CLUSTERS_V2, 'ClusterClass', run.release.class_name),
+    ):
+        found += [obj for obj in gather.listed(api, version, kind, space) if name_of(obj) == name]
+    told = complaints(found, gather.events_of(api, space, found))
+    if told:
+        return told
+    wanted = (run.cluster, run.release.tag)
+    texts = gather.log_texts(run.setup.logs)
+    return [complaint for name, text in texts.items() for complaint in log_complaints(name, text, wanted)]
 
 
 def _gather(run: Deployment) -> None:

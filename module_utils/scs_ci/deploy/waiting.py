@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.clock import Clock, Expired, wait
-from .diagnosis import Complaint, complaints, problem
+from .diagnosis import Complaint, problem
 from .kinds import Object, title
 from .readiness import PREDICATES, State
 
 
 @dataclass(frozen=True)
 class Limit:
-    """seconds: bound of one wait; reason: why that long. product: blame the stack when it ends without any complaint."""
+    """seconds: bound of one wait; reason: why that long. product: blame the stack when nothing complains."""
 
     seconds: float
     reason: str
     product: bool = False
+
+    def times(self, factor: float) -> Limit:
+        return dataclasses.replace(self, seconds=self.seconds * factor)
 
 
 LIMITS = {
@@ -49,16 +53,15 @@ def await_ready(
     subject: str,
     look: Callable[[], Object | None],
     say: Callable[[str], None],
-    evidence: Callable[[], tuple[list[Object], list[Object]]],
+    evidence: Callable[[], list[Complaint]],
     clock: Clock,
-    limit: Limit | None = None,
+    limit: Limit,
 ) -> Object:
     """The object of that kind as soon as its predicate calls it ready.
 
-    say gets one line per change of state; evidence returns objects and events, asked only when the wait ends badly.
+    say gets one line per change of state; evidence returns the complaints, asked only when the wait ends badly.
     Raises the Problem of the deepest cause.
     """
-    bound = limit or LIMITS[kind]
     last = [State(False, 'absent')]
     failures: dict[str, None] = {}  # a failure may be covered by a later 'pending', so all of them are remembered
 
@@ -71,21 +74,18 @@ def await_ready(
         return Look(found, last[0]) if last[0].ready or last[0].failed else None
 
     try:
-        ended = wait(poll, bound.seconds, subject, pause=PAUSE, clock=clock)
+        ended = wait(poll, limit.seconds, subject, pause=PAUSE, clock=clock)
     except Expired:
-        answer = f'{last[0].text} after {bound.seconds:.0f} s ({bound.reason})'
-        raise problem('gave up on', subject, answer, _causes(evidence, failures, subject), bound.product) from None
+        answer = f'{last[0].text} after {limit.seconds:.0f} s ({limit.reason})'
+        raise problem('gave up on', subject, answer, _causes(evidence, failures, subject), limit.product) from None
     if ended.state.failed or ended.found is None:
         causes = _causes(evidence, failures, subject)
-        raise problem('cannot bring up', subject, ended.state.text, causes, bound.product)
+        raise problem('cannot bring up', subject, ended.state.text, causes, limit.product)
     return ended.found
 
 
-def _causes(
-    evidence: Callable[[], tuple[list[Object], list[Object]]], failures: dict[str, None], subject: str
-) -> list[Complaint]:
-    objects, events = evidence()
-    found = complaints(objects, events)
+def _causes(evidence: Callable[[], list[Complaint]], failures: dict[str, None], subject: str) -> list[Complaint]:
+    found = evidence()
     known = {complaint.text for complaint in found}
     kind = subject.split()[0]
     return found + [Complaint(subject, kind, text, 0) for text in failures if text not in known]

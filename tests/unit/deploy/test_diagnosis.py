@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from scs_ci.core import errors
-from scs_ci.deploy.diagnosis import complaints, problem
+from scs_ci.deploy.diagnosis import complaints, log_complaints, problem
 
 pytestmark = pytest.mark.unit
 
@@ -119,3 +119,37 @@ def test_nobody_complains() -> None:
 def test_operator_reports_failures_as_normal_events() -> None:
     (found,) = complaints([], [event('ClusterAddon', 'a', 'TemplateNewClusterStackFailed', 'bad yaml', 'Normal')])
     assert found.text == 'TemplateNewClusterStackFailed: bad yaml'
+
+
+CAPO_LOG = r"""I1125 02:31:05 1 x.go:1] "Reconciling" OpenStackCluster="ns/c0-wvtqr"
+E1125 02:31:05 1 controller.go:474] "Reconciler error" err="auth err: Post \"http://c/v3\": connection refused" name="c0-wvtqr"
+E1125 02:31:06 1 controller.go:474] "Reconciler error" err="the object has been modified" name="c0-wvtqr"
+E1125 02:31:07 1 controller.go:474] "Reconciler error" err="of somebody else" name="other"
+"""
+CSO_LOG = """Error: chart file "db" is larger than the maximum file size 5242880
+{"level":"ERROR","message":"Reconciler error","name":"openstack-x-1-34-v1","error":"failed to template\\n: exit status 1"}
+"""
+
+
+@pytest.mark.parametrize(
+    ('text', 'wanted', 'said'),
+    [
+        (CAPO_LOG, 'c0', 'auth err: Post "http://c/v3": connection refused'),
+        (
+            CSO_LOG,
+            'openstack-x-1-34-v1',
+            'failed to template : exit status 1 Error: chart file "db" is larger than the',
+        ),
+        (CAPO_LOG, 'c7', ''),
+        ('', 'c0', ''),
+    ],
+)
+def test_log_tells_what_conditions_hide(text: str, wanted: str, said: str) -> None:
+    found = log_complaints('capo', text, [wanted])
+    assert [complaint.subject for complaint in found] == (['log of capo'] if said else [])
+    assert all(complaint.text.startswith(said) for complaint in found)
+
+
+def test_unreachable_cloud_is_no_matter_of_the_credential() -> None:
+    found = problem('x', 'y', 'z', log_complaints('capo', CAPO_LOG, ['c0']), product=False)
+    assert isinstance(found, errors.NetworkProblem)

@@ -24,7 +24,7 @@ MANAGED = {'managedSubnets': [{'cidr': '10.8.0.0/20'}], 'managedSecurityGroups':
 CASES: list[tuple[str, Any, bool, bool, str]] = [
     ('ClusterStackRelease', None, False, False, 'absent'),
     ('ClusterStackRelease', made(*RELEASE, ready=True), True, False, 'ready'),
-    ('ClusterStackRelease', made(*RELEASE), False, False, 'not looked at yet'),
+    ('ClusterStackRelease', made(*RELEASE), False, False, 'though no condition is False'),
     ('ClusterStackRelease', made(*RELEASE[:2], cond('Ready', False), ready=True), False, False, 'Ready=False'),
     (
         'ClusterStackRelease',

@@ -1,0 +1,163 @@
+"""scs-ci deploy: create clusters from published releases, or delete those of the run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..cloud import connect, failures
+from ..core.clock import SystemClock
+from ..core.errors import UsageProblem
+from ..core.outcome import Exit
+from ..core.records import PlannedVersion
+from ..core.redact import Redactor, secrets_of
+from ..core.run import RunDirectory, version_stage
+from ..deploy import delete, stage
+from ..deploy.kinds import Object
+from ..deploy.objects import Release
+from ..deploy.render import render_class
+from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variables
+from ..plane.kube import Api
+from .common import add_run, add_versions, open_run, show
+
+# Applies to every version whose class has the variable.
+EVERY = '*'
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    add_versions(parser)
+    parser.add_argument(
+        '--kubeconfig', type=Path, required=True, metavar='FILE', help='kubeconfig of the management cluster'
+    )
+    parser.add_argument(
+        '--clouds', type=Path, metavar='FILE', help='clouds.yaml for the clusters (default: OS_CLIENT_CONFIG_FILE)'
+    )
+    parser.add_argument('--cloud', metavar='NAME', help="cloud for the clusters (default: the run's)")
+    parser.add_argument(
+        '--variables',
+        type=Path,
+        metavar='FILE',
+        help="YAML: stack path, version key or '*' to values of cluster class variables",
+    )
+    parser.add_argument('--tools', type=Path, metavar='DIR', help='directory of the programs (default: SCS_CI_TOOLS)')
+    parser.add_argument(
+        '--simulated', default='', metavar='LIST', help='what is not real in this cloud, e.g. hypervisor,machine'
+    )
+    parser.add_argument(
+        '--patience',
+        type=float,
+        default=1.0,
+        metavar='FACTOR',
+        help='multiply the limit of every wait, for slow clouds',
+    )
+    parser.add_argument('--plane-logs', type=Path, metavar='DIR', help="the controllers' logs, for must-gather")
+    parser.add_argument(
+        '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Deploy every planned version, or delete; exit code of the worst."""
+    directory = open_run(options)
+    api = Api(options.kubeconfig)
+    if options.delete:
+        return _delete(directory, api)
+    setup = _setup(options, directory, api)
+    records = version_stage(
+        directory, 'deploy', lambda state, version: stage.deploy(state, version, setup), tuple(options.version)
+    )
+    return show(records, options.json)
+
+
+def _delete(directory: RunDirectory, api: Api) -> int:
+    def say(text: str) -> None:
+        directory.progress.say(text, 'delete')
+
+    gone = delete.delete_clusters(api, directory.names.namespace, say, SystemClock())
+    say(f'{len(gone)} clusters deleted')
+    return Exit.PASSED
+
+
+def _setup(options: argparse.Namespace, directory: RunDirectory, api: Api) -> stage.Setup:
+    name = options.cloud or directory.info.cloud
+    clouds = options.clouds or Path(os.environ.get('OS_CLIENT_CONFIG_FILE', 'clouds.yaml'))
+    entry, ca = cloud_entry(clouds, name)
+    directory.keep_secret(Redactor(secrets_of(entry)))
+    os.environ['OS_CLIENT_CONFIG_FILE'] = str(clouds)
+    return stage.Setup(
+        api=api,
+        space=directory.names.namespace,
+        cloud=entry,
+        ca=ca,
+        choice=_choice(name),
+        render=_renderer(directory, options.tools),
+        overrides=_overrides(options.variables),
+        simulated=tuple(word for word in options.simulated.split(',') if word),
+        logs=options.plane_logs,
+        patience=options.patience,
+    )
+
+
+def cloud_entry(path: Path, name: str) -> tuple[dict[str, Any], str]:
+    """The flavor by its properties; the external network when there is one: of several, the class must say."""
+    content = _yaml(path, 'clouds file')
+    clouds = content.get('clouds') or {}
+    if not isinstance(clouds.get(name), dict):
+        known = ', '.join(sorted(clouds)) or 'none'
+        raise UsageProblem('cannot find', f'cloud {name!r} in {path}', f'it has {known}', 'use one of these names')
+    entry = dict(clouds[name])
+    certificate = entry.pop('cacert', None)
+    return entry, _text(Path(certificate), 'CA certificate') if certificate else ''
+
+
+def _choice(name: str) -> CloudChoice:
+    """The flavor by its properties; the external network when there is exactly one: of several, the class must say."""
+    cloud = connect.connect(name)
+    with failures.cloud_errors('cannot list flavors and networks of', f'cloud {name}'):
+        flavors = [Flavor(f.name, f.vcpus, f.ram, f.disk) for f in cloud.sdk.compute.flavors()]
+        networks = [network.id for network in cloud.sdk.network.networks(is_router_external=True)]
+    return CloudChoice(choose_flavor(flavors), networks[0] if len(networks) == 1 else '')
+
+
+def _renderer(directory: RunDirectory, tools: Path | None) -> stage.Render:
+    def render(version: PlannedVersion, release: Release, space: str) -> Sequence[Object]:
+        place = directory.place(version.key) / 'release' / release.tag
+        return render_class(stage.class_archive(place, release), release, space, tools)
+
+    return render
+
+
+def _overrides(path: Path | None) -> Callable[[PlannedVersion, Object], Mapping[str, Any]]:
+    content = _yaml(path, 'variables file') if path else {}
+
+    def overrides(version: PlannedVersion, cluster_class: Object) -> Mapping[str, Any]:
+        known = class_variables(cluster_class)
+        common = {name: value for name, value in (content.get(EVERY) or {}).items() if name in known}
+        return common | (content.get(version.path) or {}) | (content.get(version.key) or {})
+
+    return overrides
+
+
+def _yaml(path: Path, what: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(_text(path, what))
+    except yaml.YAMLError as error:
+        raise UsageProblem('cannot parse', f'{what} {path}', str(error), 'fix the YAML') from error
+    if not isinstance(content, dict):
+        raise UsageProblem('cannot use', f'{what} {path}', 'it is not a mapping', 'see the documentation of the file')
+    return content
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except OSError as error:
+        raise UsageProblem(
+            'cannot read', f'{what} {path}', error.strerror or str(error), 'name a readable file'
+        ) from error
