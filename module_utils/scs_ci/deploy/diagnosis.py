@@ -138,7 +138,7 @@ def _complains(entry: dict[str, str]) -> bool:
 
 
 def log_complaints(controller: str, text: str, wanted: Sequence[str]) -> list[Complaint]:
-    """The last error that a controller logged in a line with one of the `wanted` names, the program's own words included.
+    """The last error that a controller logged in a line with one of the `wanted` names, with the words of its child.
 
     Some say what is wrong in their log alone, in no condition and no event: CAPO 0.14.7 when it cannot reach the cloud,
     CSO when it cannot render a class chart.

@@ -122,12 +122,12 @@ def test_operator_reports_failures_as_normal_events() -> None:
 
 
 CAPO_LOG = r"""I1125 02:31:05 1 x.go:1] "Reconciling" OpenStackCluster="ns/c0-wvtqr"
-E1125 02:31:05 1 controller.go:474] "Reconciler error" err="auth err: Post \"http://c/v3\": connection refused" name="c0-wvtqr"
-E1125 02:31:06 1 controller.go:474] "Reconciler error" err="the object has been modified" name="c0-wvtqr"
+E1125 02:31:05 1 c.go:4] "Reconciler error" err="auth err: Post \"http://c/v3\": connection refused" name="c0-wvtqr"
+E1125 02:31:06 1 c.go:4] "Reconciler error" err="the object has been modified" name="c0-wvtqr"
 E1125 02:31:07 1 controller.go:474] "Reconciler error" err="of somebody else" name="other"
 """
 CSO_LOG = """Error: chart file "db" is larger than the maximum file size 5242880
-{"level":"ERROR","message":"Reconciler error","name":"openstack-x-1-34-v1","error":"failed to template\\n: exit status 1"}
+{"level":"ERROR","name":"openstack-x-1-34-v1","error":"failed to template\\n: exit status 1"}
 """
 
 
