@@ -1,11 +1,12 @@
 """Commands of the set-up: one function per command, results on standard output, progress on standard error."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from . import environments, programs, tools
-from .problems import ERROR, PASSED, SetupProblem
+from . import apt, cache, checks, doctor, e2e, environments, launch, paths, programs, tools
+from .problems import ERROR, FAILED, PASSED, SetupProblem
 
 # What a shell reports for a program ended by Ctrl-C.
 INTERRUPTED = 130
@@ -16,23 +17,62 @@ def _env(options: argparse.Namespace) -> int:
     return PASSED
 
 
-def _tools(options: argparse.Namespace) -> int:
-    if options.table:
-        print(programs.table(), end='')
-        return PASSED
-    print(tools.ensure())
-    return PASSED
-
-
 def _lock(options: argparse.Namespace) -> int:
     for name in options.name or [*environments.ENVIRONMENTS, *environments.LOCK_ONLY]:
         print(environments.lock(name, options.upgrade))
     return PASSED
 
 
+def _tools(options: argparse.Namespace) -> int:
+    if options.table:
+        print(programs.table(), end='')
+    else:
+        print(tools.ensure())
+    return PASSED
+
+
+def _packages(options: argparse.Namespace) -> int:
+    for name in options.purpose:
+        installed = apt.ensure(name)
+        cache.say(f'packages for {name}: {", ".join(installed) if installed else "all there"}')
+    return PASSED
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    parts = doctor.examine()
+    print(doctor.text(parts))
+    return PASSED if all(part.works for part in parts) else FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    launch.replace(options.program, launch.prepared(options.env))
+
+
+def _e2e(_options: argparse.Namespace) -> int:
+    return e2e.main(e2e.request(os.environ))
+
+
+def _lint(_options: argparse.Namespace) -> int:
+    return checks.lint()
+
+
+def _test(options: argparse.Namespace) -> int:
+    return checks.test(options.argument)
+
+
+def _docs(_options: argparse.Namespace) -> int:
+    return checks.docs()
+
+
+def _clean(_options: argparse.Namespace) -> int:
+    for name in cache.prune(paths.cache_root(), keep=set()):
+        cache.say(f'removed {name}')
+    return PASSED
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python3 setup/main.py', description=__doc__)
-    commands = parser.add_subparsers(dest='command', required=True)
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     env = commands.add_parser('env', help='make a Python environment and print its directory')
     env.add_argument('name', help=', '.join([*environments.ENVIRONMENTS, *environments.ALIASES]))
     env.set_defaults(function=_env)
@@ -43,6 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser('tools', help='build the Go programs and print their directory')
     build.add_argument('--table', action='store_true', help='print the programs as a Markdown table instead')
     build.set_defaults(function=_tools)
+    packages = commands.add_parser('packages', help='install missing Debian packages')
+    packages.add_argument('purpose', nargs='+', choices=sorted(apt.purposes()))
+    packages.set_defaults(function=_packages)
+    run = commands.add_parser('run', help='run a program of the project in its environment')
+    run.add_argument('--env', default='product', help='environment (default product)')
+    run.add_argument('program', nargs=argparse.REMAINDER, help='program and arguments')
+    run.set_defaults(function=_run)
+    tests = commands.add_parser('test', help='linters, documentation, then all tests')
+    tests.add_argument('argument', nargs=argparse.REMAINDER, help='arguments of pytest')
+    tests.set_defaults(function=_test)
+    for name, function, text in (
+        ('doctor', _doctor, 'say what is missing on this machine and what works without it'),
+        ('e2e', _e2e, 'the main job in the sandbox; reads CHECKOUT, STACKS, CHANGED_SINCE, CHARTS, RUN_DIR, KEEP'),
+        ('lint', _lint, 'all linters'),
+        ('docs', _docs, 'check that the documentation is complete'),
+        ('clean', _clean, 'remove everything from the cache'),
+    ):
+        commands.add_parser(name, help=text).set_defaults(function=function)
     return parser
 
 

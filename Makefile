@@ -1,0 +1,23 @@
+# Targets for hands and CI. Everything longer than a line is in setup/scs_setup/.
+.DEFAULT_GOAL := help
+.PHONY: help e2e test tools lint docs doctor clean
+
+export CHECKOUT STACKS CHANGED_SINCE CHARTS RUN_DIR KEEP SANDBOX
+SETUP := python3 setup/main.py
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+e2e: ## the main job in the sandbox [CHECKOUT= STACKS= CHANGED_SINCE= CHARTS= RUN_DIR= KEEP=1 SANDBOX=]
+	@exec $(SETUP) e2e
+test: ## linters and all tests [ARGS="-m unit"]
+	@exec $(SETUP) test $(ARGS)
+tools: ## build the Go programs, print their directory
+	@exec $(SETUP) tools
+lint: ## all linters
+	@exec $(SETUP) lint
+docs: ## check that the documentation is complete
+	@exec $(SETUP) docs
+doctor: ## what is missing on this machine, and what works without it
+	@exec $(SETUP) doctor
+clean: ## remove everything from the cache
+	@exec $(SETUP) clean

@@ -1,0 +1,134 @@
+"""Linters, tests and documentation checks: what `make lint`, `make test` and `make docs` run."""
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from . import apt, cache, documentation, environments, launch, paths
+from .problems import FAILED, PASSED
+
+# Each kind of Python source, as far as it exists; symlinks to library and module_utils are left out.
+PYTHON = ('setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
+TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
+ANSIBLE = ('playbooks', 'roles', 'zuul.d')
+
+
+@dataclass(frozen=True)
+class Check:
+    """One linter: name and command."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def present(root: Path, names: Sequence[str]) -> list[str]:
+    """Those of the names that exist below the root."""
+    return [name for name in names if (root / name).exists()]
+
+
+def shell_scripts(root: Path) -> list[str]:
+    """Files of the checkout that are shell scripts, by name or by their first line."""
+    found = []
+    for folder in present(root, ['bin', '.ci', 'setup', 'sandbox', 'roles', 'tests', 'benchmarks', 'examples']):
+        for file in sorted((root / folder).rglob('*')):
+            if file.is_file() and not file.is_symlink() and _is_shell(file):
+                found.append(str(file.relative_to(root)))
+    return found
+
+
+def _is_shell(file: Path) -> bool:
+    if file.suffix:
+        return file.suffix == '.sh'
+    with file.open('rb') as opened:
+        return re.match(rb'#!\s*/(usr/)?bin/(env )?(ba|da)?sh\b', opened.readline(200)) is not None
+
+
+def linters(root: Path) -> list[Check]:
+    """The linters with what they look at."""
+    python, typed = present(root, PYTHON), present(root, TYPED)
+    result = [
+        Check('ruff', ('ruff', 'check', '--quiet', *python)),
+        Check('ruff format', ('ruff', 'format', '--check', '--quiet', *python)),
+        Check('mypy', ('mypy', '--no-error-summary', *typed)),
+        Check('import-linter', ('lint-imports', '--no-cache')),
+        Check('yamllint', ('yamllint', '--strict', '.')),
+        Check('shellcheck', ('shellcheck', *shell_scripts(root))),
+    ]
+    ansible = present(root, ANSIBLE)
+    if ansible:
+        result.append(Check('ansible-lint', ('ansible-lint', '--offline', '--strict', '-q', *ansible)))
+    return result
+
+
+def lint() -> int:
+    """Run all linters, say which failed."""
+    apt.ensure('lint')
+    env = {**launch.prepared(), 'ANSIBLE_HOME': str(paths.cache_root() / 'ansible'), 'NO_COLOR': '1'}
+    failed = [check.name for check in linters(paths.CHECKOUT) if not _passes(check, env)]
+    print(f'linters: {"failed: " + ", ".join(failed) if failed else "all passed"}', flush=True)
+    return FAILED if failed else PASSED
+
+
+def _passes(check: Check, env: Mapping[str, str]) -> bool:
+    started = time.monotonic()
+    code = launch.call(check.command, env)
+    cache.say(f'{check.name}: {"passed" if code == 0 else f"ended with {code}"} {time.monotonic() - started:.1f} s')
+    return code == 0
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Linters and documentation first, then all tests (or those that the arguments of pytest choose).
+
+    Everything runs even if something before it failed, so that one run shows all that is wrong. The last line tells the
+    numbers of tests.
+    """
+    checked = [lint(), docs()]
+    if os.geteuid() == 0:
+        apt.ensure('sandbox')
+    else:
+        cache.say('not root: tests that need the sandbox will fail; without them: make test ARGS="-m unit"')
+    for name in ('openstack', 'ansible218'):
+        environments.ensure(name)
+    env = launch.prepared(with_tools=True)
+    with tempfile.TemporaryDirectory(prefix='scs-ci-junit-') as folder:
+        report = Path(folder) / 'junit.xml'
+        code = launch.call(['pytest', f'--junit-xml={report}', *arguments], env)
+        counts = count(report)
+    cache.say(f'linters and documentation {"passed" if not any(checked) else "FAILED"}, pytest ended with {code}')
+    print(f'{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped', flush=True)
+    return PASSED if code == PASSED and counts.passed and not counts.failed and not any(checked) else FAILED
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of tests. An error in a fixture counts as failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def count(report: Path) -> Counts:
+    """Numbers of tests in a JUnit file; none at all if pytest could not write it."""
+    if not report.is_file():
+        return Counts()
+    suites = list(ElementTree.parse(report).getroot().iter('testsuite'))
+    total, errors, failures, skipped = (
+        sum(int(suite.get(name, '0')) for suite in suites) for name in ('tests', 'errors', 'failures', 'skipped')
+    )
+    return Counts(total - errors - failures - skipped, errors + failures, skipped)
+
+
+def docs() -> int:
+    """Check that the documentation is complete and that its links lead somewhere."""
+    env = launch.prepared()
+    findings = documentation.findings(paths.CHECKOUT, env)
+    for finding in findings:
+        print(finding)
+    print(f'documentation: {f"{len(findings)} findings" if findings else "complete"}', flush=True)
+    return FAILED if findings else PASSED

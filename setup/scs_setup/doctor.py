@@ -1,0 +1,176 @@
+"""Look at the machine: what is missing for which part of scs-ci, and what works all the same."""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import apt, paths, toolchain
+from .problems import SetupProblem
+from .process import run
+
+# Programs, environments, images and the template of the cloud take about 6 GB, a running sandbox with a plane 3 GB.
+DISK_GIB = 10
+# Sandbox 1.1 GiB, plane 1.3 GiB, machines and the system.
+MEMORY_GIB = 6
+PROBE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look at the machine. `cure` is empty when all is well."""
+
+    subject: str
+    state: str
+    cure: str = ''
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of scs-ci and the findings that it depends on."""
+
+    name: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing that the part needs is missing."""
+        return not any(finding.cure for finding in self.findings)
+
+
+def root() -> Finding:
+    """Namespaces, mounts and control groups are root's."""
+    if os.geteuid() == 0:
+        return Finding('root', 'yes')
+    return Finding('root', f'no, user {os.geteuid()}', 'run it as root, for instance with sudo')
+
+
+def namespaces() -> Finding:
+    """Try it instead of reading settings: a container runtime or a kernel policy may forbid it to root, too."""
+    if os.geteuid() != 0:
+        return Finding('namespaces', 'not tried without root', 'run it as root')
+    try:
+        command = ['unshare', '--net', '--mount', '--pid', '--fork', '--uts', '--ipc', 'true']
+        run(command, 'cannot make namespaces', '', PROBE_SECONDS)
+    except SetupProblem as problem:
+        cure = 'use a machine or a privileged container whose kernel allows namespaces'
+        return Finding('namespaces', problem.answer, cure)
+    return Finding('namespaces', 'network, mount, process, host name, IPC')
+
+
+def overlay() -> Finding:
+    """Each server of the sandbox is an overlay on a shared tree."""
+    return _filesystem('overlay')
+
+
+def control_groups() -> Finding:
+    """Either version, with the memory and pids controllers."""
+    unified, legacy = Path('/sys/fs/cgroup/cgroup.controllers'), Path('/proc/cgroups')
+    if unified.exists():
+        available, version = set(unified.read_text().split()), 'v2'
+    else:
+        lines = [line.split() for line in legacy.read_text().splitlines() if not line.startswith('#')]
+        available, version = {line[0] for line in lines if line[-1] == '1'}, 'v1'
+    lacking = {'memory', 'pids', 'cpu'} - available
+    if lacking:
+        cure = 'enable them on the kernel command line (cgroup_enable=memory) or delegate them to this container'
+        return Finding('control groups', f'{version} without {", ".join(sorted(lacking))}', cure)
+    return Finding('control groups', version)
+
+
+def _filesystem(name: str) -> Finding:
+    known = [line.split()[-1] for line in Path('/proc/filesystems').read_text().splitlines()]
+    if name in known:
+        return Finding(f'file system {name}', 'yes')
+    return Finding(f'file system {name}', 'not in /proc/filesystems', f'run as root: modprobe {name}')
+
+
+def nftables() -> Finding:
+    """NAT in a namespace of its own shows that the kernel has what the lab needs."""
+    if os.geteuid() != 0 or shutil.which('nft', path='/usr/sbin:/sbin:/usr/bin:/bin') is None:
+        return Finding('nftables with NAT', 'not tried', 'run as root with the package nftables installed')
+    rules = 'add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c masquerade'
+    with tempfile.NamedTemporaryFile('w', suffix='.nft') as file:
+        file.write(rules.replace('; add', '\nadd') + '\n')
+        file.flush()
+        try:
+            run(['unshare', '--net', 'nft', '-f', file.name], 'cannot load NAT rules', '', PROBE_SECONDS)
+        except SetupProblem as problem:
+            return Finding('nftables with NAT', problem.answer, 'run as root: modprobe nft_chain_nat nft_masq')
+    return Finding('nftables with NAT', 'yes')
+
+
+def packages(name: str) -> Finding:
+    """The Debian packages of a purpose."""
+    lacking = [package.name for package in apt.missing(apt.purposes()[name])]
+    if not lacking:
+        return Finding(f'packages for {name}', 'all there')
+    return Finding(f'packages for {name}', f'{", ".join(lacking)} missing', f'run as root: {apt.command(lacking)}')
+
+
+def disk() -> Finding:
+    """Free space where the cache is."""
+    place = paths.cache_root()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 2**30
+    cure = '' if free >= DISK_GIB else f'free {DISK_GIB - free:.0f} GiB there or set XDG_CACHE_HOME'
+    return Finding('disk', f'{free:.0f} GiB free below {place}, {DISK_GIB} wanted', cure)
+
+
+def memory() -> Finding:
+    """Memory that is available now."""
+    for line in Path('/proc/meminfo').read_text().splitlines():
+        if line.startswith('MemAvailable:'):
+            free = int(line.split()[1]) / 2**20
+            cure = '' if free >= MEMORY_GIB else 'end other programs or use a larger machine'
+            return Finding('memory', f'{free:.1f} GiB available, {MEMORY_GIB} wanted', cure)
+    return Finding('memory', 'unknown, /proc/meminfo has no MemAvailable', 'check it by hand')
+
+
+def go() -> Finding:
+    """A machine's own toolchain saves a download."""
+    found = toolchain.of_machine()
+    return Finding('Go', found.version if found else 'none that is new enough: the one of the package index is used')
+
+
+def python() -> Finding:
+    """The interpreter that everything runs with; an older one does not come this far."""
+    return Finding('Python', platform.python_version())
+
+
+STATIC: tuple[Callable[[], Finding], ...] = (python, go, disk)
+SANDBOX: tuple[Callable[[], Finding], ...] = (
+    root,
+    namespaces,
+    overlay,
+    control_groups,
+    lambda: packages('sandbox'),
+    nftables,
+    memory,
+)
+
+
+def examine() -> list[Part]:
+    """Look at the machine; each part with what it needs."""
+    static = tuple(look() for look in STATIC)
+    return [
+        Part('static checks (discover, check, build), unit tests', static),
+        Part('linters', (*static, packages('lint'))),
+        Part('sandbox, management plane, make e2e, integration tests', (*static, *(look() for look in SANDBOX))),
+    ]
+
+
+def text(parts: list[Part]) -> str:
+    """The findings once each, then what works and what does not."""
+    findings = {finding.subject: finding for part in parts for finding in part.findings}
+    lines = []
+    for finding in findings.values():
+        lines.append(f'{"missing" if finding.cure else "ok":8} {finding.subject}: {finding.state}')
+        if finding.cure:
+            lines.append(f'         next: {finding.cure}')
+    lines += ['', *(f'{"works" if part.works else "does not work":14} {part.name}' for part in parts)]
+    return '\n'.join(lines)

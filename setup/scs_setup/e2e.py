@@ -1,0 +1,100 @@
+"""`make e2e`: the sandbox up, the playbook inside, the sandbox down; the verdict is the exit code."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import apt, cache, environments, launch, paths
+from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to test; None or '' leaves it to the playbook's defaults."""
+
+    checkout: str = ''
+    stacks: str = ''
+    changed_since: str = ''
+    charts: str = ''
+    run_dir: str = ''
+    name: str = 'default'
+    keep: bool = False
+
+
+def request(environ: Mapping[str, str]) -> Request:
+    """The request that make hands over in environment variables.
+
+    Raises:
+        SetupProblem: a checkout or chart directory that does not exist.
+    """
+    return Request(
+        checkout=_directory(environ, 'CHECKOUT'),
+        stacks=environ.get('STACKS', '').strip(),
+        changed_since=environ.get('CHANGED_SINCE', '').strip(),
+        charts=_directory(environ, 'CHARTS'),
+        run_dir=str(Path(environ['RUN_DIR']).resolve()) if environ.get('RUN_DIR') else '',
+        name=environ.get('SANDBOX', '').strip() or 'default',
+        keep=environ.get('KEEP', '').strip() not in ('', '0'),
+    )
+
+
+def _directory(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, '').strip()
+    if value and not Path(value).is_dir():
+        raise SetupProblem(
+            f'cannot use {name}={value}', 'no such directory', f'give the path of a directory as {name}', USAGE
+        )
+    return str(Path(value).resolve()) if value else ''
+
+
+def extra_variables(asked: Request, run_dir: str) -> list[str]:
+    """Arguments of ansible-playbook for a request."""
+    values = {
+        'cloud': 'sandbox',
+        'checkout': asked.checkout,
+        'stacks': asked.stacks,
+        'changed_since': asked.changed_since,
+        'charts': asked.charts,
+        'run_dir': run_dir,
+    }
+    return [part for name, value in values.items() if value for part in ('--extra-vars', f'{name}={value}')]
+
+
+def main(asked: Request) -> int:
+    """Run it and return the exit code of the project (0, 1, 2, 3, 4)."""
+    apt.ensure('sandbox')
+    environments.ensure('openstack')
+    launch.terminate_like_interrupt()
+    env = launch.prepared(with_tools=True)
+    run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
+    sandbox = ['scs-sandbox', '--name', asked.name]
+    charts = ['--charts', asked.charts] if asked.charts else []
+    code = ERROR
+    try:
+        code = launch.call([*sandbox, 'up', *charts], env)
+        if code == PASSED:
+            code = _play([*sandbox, 'exec', '--'], asked, run_dir, env)
+    finally:
+        down = _down(sandbox, asked, env)
+    cache.say(f'run directory {run_dir}, report {Path(run_dir) / "report" / "index.html"}')
+    return code if code != PASSED else down
+
+
+def _play(enter: list[str], asked: Request, run_dir: str, env: Mapping[str, str]) -> int:
+    playbook = ['ansible-playbook', 'playbooks/e2e.yaml', *extra_variables(asked, run_dir)]
+    ansible = {**env, 'ANSIBLE_CONFIG': str(paths.CHECKOUT / 'ansible.cfg')}
+    played = launch.call([*enter, *playbook], ansible)
+    # Ansible knows only "some task failed"; the verdict in the run directory knows whose fault it was.
+    verdict = launch.call(['scs-ci', 'report', '--run', run_dir, '--exit-only'], env)
+    if played != PASSED and verdict == PASSED:
+        cache.say(f'the playbook ended with {played} although the verdict is passed: counted as an error of the tool')
+        return ERROR
+    return verdict
+
+
+def _down(sandbox: list[str], asked: Request, env: Mapping[str, str]) -> int:
+    if asked.keep:
+        cache.say(f'the sandbox stays; take it down with: bin/scs-sandbox --name {asked.name} down')
+        return PASSED
+    return PASSED if launch.call([*sandbox, 'down'], env) == PASSED else LEFTOVERS
