@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..core.errors import UsageProblem
 from ..core.outcome import Exit
 from ..core.records import PlannedVersion
 from ..core.redact import Redactor, secrets_of
-from ..core.run import RunDirectory, version_stage
+from ..core.run import RunDirectory, StageRun, version_stage
 from ..deploy import delete, stage
 from ..deploy.kinds import Object
 from ..deploy.objects import Release
@@ -56,6 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FACTOR',
         help='multiply the limit of every wait, for slow clouds',
     )
+    parser.add_argument(
+        '--until', choices=('topology', 'server'), default='server', help="'topology' needs no cloud (default: server)"
+    )
     parser.add_argument('--plane-logs', type=Path, metavar='DIR', help="the controllers' logs, for must-gather")
     parser.add_argument(
         '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
@@ -65,14 +69,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Deploy every planned version, or delete; exit code of the worst."""
     directory = open_run(options)
-    api = Api(options.kubeconfig)
     if options.delete:
-        return _delete(directory, api)
-    setup = _setup(options, directory, api)
-    records = version_stage(
-        directory, 'deploy', lambda state, version: stage.deploy(state, version, setup), tuple(options.version)
-    )
-    return show(records, options.json)
+        return _delete(directory, Api(options.kubeconfig))
+    chosen = [directory.version(key) for key in options.version] or directory.plan().versions
+    setup = _setup(options, directory) if any('deploy' in version.stages for version in chosen) else None
+
+    def body(state: StageRun, version: PlannedVersion) -> None:
+        if setup is None:
+            raise AssertionError('a version without the stage is skipped before its body')
+        stage.deploy(state, version, setup)
+
+    return show(version_stage(directory, 'deploy', body, tuple(options.version)), options.json)
 
 
 def _delete(directory: RunDirectory, api: Api) -> int:
@@ -84,24 +91,34 @@ def _delete(directory: RunDirectory, api: Api) -> int:
     return Exit.PASSED
 
 
-def _setup(options: argparse.Namespace, directory: RunDirectory, api: Api) -> stage.Setup:
-    name = options.cloud or directory.info.cloud
-    clouds = options.clouds or Path(os.environ.get('OS_CLIENT_CONFIG_FILE', 'clouds.yaml'))
-    entry, ca = cloud_entry(clouds, name)
-    directory.keep_secret(Redactor(secrets_of(entry)))
-    os.environ['OS_CLIENT_CONFIG_FILE'] = str(clouds)
+def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
+    """All inputs read, so that a wrong one is a usage error; the cloud is asked later, within the stage."""
+    entry, ca, choice = _cloud(options, directory) if options.until != 'topology' else ({}, '', CloudChoice)
     return stage.Setup(
-        api=api,
+        api=Api(options.kubeconfig),
         space=directory.names.namespace,
         cloud=entry,
         ca=ca,
-        choice=_choice(name),
+        choice=choice,
         render=_renderer(directory, options.tools),
         overrides=_overrides(options.variables),
         simulated=tuple(word for word in options.simulated.split(',') if word),
         logs=options.plane_logs,
         patience=options.patience,
+        until=options.until,
     )
+
+
+def _cloud(
+    options: argparse.Namespace, directory: RunDirectory
+) -> tuple[dict[str, Any], str, Callable[[], CloudChoice]]:
+    """Entry and CA of the cloud, and the question what of it to use, asked once."""
+    name = options.cloud or directory.info.cloud
+    clouds = options.clouds or Path(os.environ.get('OS_CLIENT_CONFIG_FILE', 'clouds.yaml'))
+    entry, ca = cloud_entry(clouds, name)
+    directory.keep_secret(Redactor(secrets_of(entry)))
+    os.environ['OS_CLIENT_CONFIG_FILE'] = str(clouds)
+    return entry, ca, functools.cache(lambda: _choice(name))
 
 
 def cloud_entry(path: Path, name: str) -> tuple[dict[str, Any], str]:

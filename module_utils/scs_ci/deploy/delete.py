@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..core.clock import Clock, Expired, wait
+from ..plane.kube import Refused
 from . import gather
 from .diagnosis import complaints, problem
 from .kinds import CLUSTERS, Api, name_of, title
@@ -19,7 +20,7 @@ def delete_clusters(
     Raises the Problem that holds the first one up. Images are left alone: the resource controller would delete an
     adopted image from the cloud, and it is not ours.
     """
-    names = [name_of(obj) for obj in api.list(CLUSTERS, 'Cluster', space)]
+    names = _clusters(api, space)
     for name in names:
         api.delete(CLUSTERS, 'Cluster', name, space)
         say(f'Cluster {name}: deleting')
@@ -32,8 +33,18 @@ def delete_clusters(
     return names
 
 
+def _clusters(api: Api, space: str) -> list[str]:
+    """Names of the clusters; none when the plane was stopped before it learned the kind."""
+    try:
+        return [name_of(obj) for obj in api.list(CLUSTERS, 'Cluster', space)]
+    except Refused as refused:
+        if refused.status == 404:
+            return []
+        raise
+
+
 def _left(api: Api, space: str, names: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    left = [name_of(obj) for obj in api.list(CLUSTERS, 'Cluster', space)]
+    left = _clusters(api, space)
     for name in names:
         if name not in left:
             say(f'Cluster {name}: gone')
@@ -41,7 +52,7 @@ def _left(api: Api, space: str, names: Sequence[str], say: Callable[[str], None]
 
 
 def _stuck(api: Api, space: str, seconds: float, reason: str) -> Exception:
-    name = next((name_of(obj) for obj in api.list(CLUSTERS, 'Cluster', space)), '')
+    name = next(iter(_clusters(api, space)), '')
     found = gather.of_cluster(api, space, name)
     causes = complaints(found, gather.events_of(api, space, found))
     answer = f'still has {", ".join(title(obj) for obj in found)} after {seconds:.0f} s ({reason})'

@@ -137,8 +137,8 @@ def _complains(entry: dict[str, str]) -> bool:
     return bad and bool(reason) and not WAITING.fullmatch(reason)
 
 
-def log_complaints(controller: str, text: str, wanted: Sequence[str]) -> list[Complaint]:
-    """The last error that a controller logged in a line with one of the `wanted` names, with the words of its child.
+def log_complaints(controller: str, text: str, space: str, wanted: Sequence[str]) -> list[Complaint]:
+    """The last error that a controller logged about one of the `wanted` names in that namespace.
 
     Some say what is wrong in their log alone, in no condition and no event: CAPO 0.14.7 when it cannot reach the cloud,
     CSO when it cannot render a class chart.
@@ -146,7 +146,8 @@ def log_complaints(controller: str, text: str, wanted: Sequence[str]) -> list[Co
     lines = text.splitlines()
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index]
-        found = LOG_ERROR.search(line) if any(name in line for name in wanted) else None
+        about = space in line and any(name in line for name in wanted)
+        found = LOG_ERROR.search(line) if about else None
         if found and not LOG_NOISE.search(line):
             said = (
                 [lines[index - 1]] if index and lines[index - 1].startswith('Error: ') else []

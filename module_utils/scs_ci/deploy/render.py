@@ -1,42 +1,26 @@
-"""The class chart's objects, rendered as the operator renders them."""
+"""The class chart's objects, rendered as the operator renders them and by the renderer that `check` uses."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..core import process
 from ..core.errors import ProductProblem
+from ..stack.helm import helm
 from .kinds import Object
 from .objects import Release
 
-# A class chart has no dependencies and renders in a fraction of a second; a loaded machine may take some.
-HELM_SECONDS = 60
-
 
 def render_class(archive: Path, release: Release, space: str, tools: Path | None = None) -> list[Object]:
-    """`helm template` with the operator's release name and, as it does, without a Kubernetes version."""
-    search = f'{tools / "bin"}:{os.environ.get("PATH", "")}' if tools else tools_path(os.environ)
-    helm = process.program('helm', search)
-    done = process.run(
-        [helm, 'template', release.stack_object, archive, '--namespace', space],
-        timeout=HELM_SECONDS,
-        cwd=archive.parent,
-    )
-    if done.code:
-        raise ProductProblem('helm cannot render', f'class chart {archive.name}', done.last_words(), 'fix the template')
-    return documents(done.stdout, archive.name)
-
-
-def tools_path(environment: Mapping[str, str]) -> str:
-    """PATH with the programs of SCS_CI_TOOLS first."""
-    named = environment.get('SCS_CI_TOOLS')
-    path = environment.get('PATH', '')
-    return f'{Path(named) / "bin"}:{path}' if named else path
+    """A packed class chart's objects: with the operator's release name and, as it does, no Kubernetes version."""
+    with helm(tools) as program:
+        output = program.template(archive.absolute(), release.stack_object, space)
+    if output.error:
+        where = f'{output.template}:{output.line} in {archive.name}' if output.template else archive.name
+        raise ProductProblem('helm cannot render', where, output.error, 'fix the template')
+    return [obj for part in output.parts for obj in documents(part.text, part.template)]
 
 
 def documents(text: str, source: str) -> list[Object]:
@@ -46,8 +30,8 @@ def documents(text: str, source: str) -> list[Object]:
     except yaml.YAMLError as error:
         raise ProductProblem('cannot parse', f'rendering of {source}', str(error), 'fix the template') from error
     for document in found:
-        named = isinstance(document, dict) and document.get('kind') and (document.get('metadata') or {}).get('name')
-        if not named:
-            answer = f'a document without kind or name: {str(document)[:200]}'
+        meta = document.get('metadata') if isinstance(document, dict) else None
+        if not (isinstance(meta, dict) and meta.get('name') and document.get('kind') and document.get('apiVersion')):
+            answer = f'a document without apiVersion, kind or name: {str(document)[:200]}'
             raise ProductProblem('cannot use', f'rendering of {source}', answer, 'fix the template')
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.clock import Clock, SystemClock
+from ..core.clock import Clock
 from ..core.errors import Problem, ProductProblem, ToolProblem
 from ..core.records import PlannedVersion
 from ..core.run import StageRun
@@ -41,7 +41,8 @@ Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Setup:
-    """What the stage gets. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables.
+    """What the stage gets. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables;
+    choice: asks the cloud what to use of it.
 
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
     the controllers. patience: factor for the limits of all waits.
@@ -50,14 +51,14 @@ class Setup:
     api: Api
     space: str
     cloud: Mapping[str, Any]
-    choice: CloudChoice
+    choice: Callable[[], CloudChoice]
     render: Render
     overrides: Overrides
     ca: str = ''
     simulated: tuple[str, ...] = ()
     logs: Path | None = None
+    until: str = 'server'
     patience: float = 1.0
-    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass
@@ -70,8 +71,12 @@ class Deployment:
     cluster: str
     steps: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def clock(self) -> Clock:
+        return self.state.run.clock
+
     def step(self, name: str, started: float) -> None:
-        self.steps[name] = round(self.setup.clock.monotonic() - started, 2)
+        self.steps[name] = round(self.clock.monotonic() - started, 2)
         self.state.facts['steps'] = dict(self.steps)
 
 
@@ -105,7 +110,7 @@ def _cluster_name(state: StageRun, version: PlannedVersion) -> str:
 
 def _prepare(run: Deployment, version: PlannedVersion) -> Sequence[Object]:
     """Namespace and a dry run of the class's objects: the operator would hide why the API server refuses one."""
-    started, setup = run.setup.clock.monotonic(), run.setup
+    started, setup = run.clock.monotonic(), run.setup
     setup.api.apply(objects.namespace(setup.space))
     rendered = setup.render(version, run.release, setup.space)
     refused = [answer for obj in rendered if (answer := _refusal(setup.api, _placed(obj, setup.space)))]
@@ -141,21 +146,22 @@ def _is_refusal(refused: Refused) -> bool:
 
 
 def _bring_release(run: Deployment) -> None:
-    started, setup, release = run.setup.clock.monotonic(), run.setup, run.release
+    started, setup, release = run.clock.monotonic(), run.setup, run.release
     setup.api.apply(objects.cluster_stack(setup.space, release))
     _await(run, STACKS, 'ClusterStackRelease', release.tag)
     run.step('release ready', started)
-    started = setup.clock.monotonic()
+    started = run.clock.monotonic()
     _await(run, CLUSTERS, 'ClusterClass', release.class_name)
     run.step('class reconciled', started)
 
 
 def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence[Object]) -> dict[str, Any]:
     """Credentials and the Cluster, tried first; returns the variables set."""
-    started, setup = run.setup.clock.monotonic(), run.setup
+    started, setup = run.clock.monotonic(), run.setup
     made = find_class(rendered, run.release.class_name)
-    values = variables(made, setup.choice, setup.overrides(version, made))
-    _credentials(setup, identity(made, values))
+    values = variables(made, setup.choice(), setup.overrides(version, made))
+    if setup.cloud:
+        _credentials(setup, identity(made, values))
     wanted = objects.cluster(setup.space, run.cluster, run.release, values, worker_class(made))
     if refused := _refusal(setup.api, wanted):
         raise ProductProblem('API server refuses', 'the cluster', refused, 'fix the class or the variables')
@@ -173,20 +179,25 @@ def _credentials(setup: Setup, wanted: Identity) -> None:
 
 def _follow(run: Deployment) -> None:
     """From topology to the first control plane server."""
-    started, setup = run.setup.clock.monotonic(), run.setup
+    started, setup = run.clock.monotonic(), run.setup
     _await(run, CLUSTERS_V2, 'Cluster', run.cluster)
     run.step('topology reconciled', started)
-    started = setup.clock.monotonic()
+    started = run.clock.monotonic()
+    if setup.until == 'topology':
+        run.state.facts['until'] = 'topology reconciled'
+        return
     infrastructure = _await_labeled(run, OPENSTACK, 'OpenStackCluster')
     run.state.facts['network'] = {
         key: (status(infrastructure).get(key) or {}).get('id')
         for key in ('network', 'router', 'controlPlaneSecurityGroup', 'workerSecurityGroup')
     }
     run.step('network', started)
-    started = setup.clock.monotonic()
+    started = run.clock.monotonic()
     server = _await_labeled(run, OPENSTACK_SERVERS, 'OpenStackServer', control_plane=True)
     run.state.facts['server'] = {'name': name_of(server), 'id': status(server).get('instanceID')}
     run.step('server active', started)
+    # What happens inside the server is not looked at yet; whoever reads the record shall see where it ends.
+    run.state.facts['until'] = 'server active'
 
 
 def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
@@ -214,7 +225,7 @@ def _await_labeled(run: Deployment, api_version: str, kind: str, control_plane: 
 
 def _watch(run: Deployment, kind: str, subject: str, look: Callable[[], Object | None]) -> Object:
     limit = LIMITS[kind].times(run.setup.patience)
-    return await_ready(kind, subject, look, run.state.say, lambda: _evidence(run), run.setup.clock, limit)
+    return await_ready(kind, subject, look, run.state.say, lambda: _evidence(run), run.clock, limit)
 
 
 def _control_plane_machines(run: Deployment) -> set[str]:
@@ -241,7 +252,7 @@ def _evidence(run: Deployment) -> list[Complaint]:
         return told
     wanted = (run.cluster, run.release.tag)
     texts = gather.log_texts(run.setup.logs)
-    return [complaint for name, text in texts.items() for complaint in log_complaints(name, text, wanted)]
+    return [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
 
 
 def _gather(run: Deployment) -> None:

@@ -122,12 +122,12 @@ def test_operator_reports_failures_as_normal_events() -> None:
 
 
 CAPO_LOG = r"""I1125 02:31:05 1 x.go:1] "Reconciling" OpenStackCluster="ns/c0-wvtqr"
-E1125 02:31:05 1 c.go:4] "Reconciler error" err="auth err: Post \"http://c/v3\": connection refused" name="c0-wvtqr"
-E1125 02:31:06 1 c.go:4] "Reconciler error" err="the object has been modified" name="c0-wvtqr"
-E1125 02:31:07 1 controller.go:474] "Reconciler error" err="of somebody else" name="other"
+E1125 02:31:05 1 c.go:4] "Reconciler error" err="auth err: Post \"http://c/v3\": connection refused" name="ns/c0-wvtqr"
+E1125 02:31:06 1 c.go:4] "Reconciler error" err="the object has been modified" name="ns/c0-wvtqr"
+E1125 02:31:07 1 controller.go:474] "Reconciler error" err="of somebody else" name="ns/other"
 """
 CSO_LOG = """Error: chart file "db" is larger than the maximum file size 5242880
-{"level":"ERROR","name":"openstack-x-1-34-v1","error":"failed to template\\n: exit status 1"}
+{"level":"ERROR","name":"ns/openstack-x-1-34-v1","error":"failed to template\\n: exit status 1"}
 """
 
 
@@ -145,11 +145,11 @@ CSO_LOG = """Error: chart file "db" is larger than the maximum file size 5242880
     ],
 )
 def test_log_tells_what_conditions_hide(text: str, wanted: str, said: str) -> None:
-    found = log_complaints('capo', text, [wanted])
+    found = log_complaints('capo', text, 'ns', [wanted])
     assert [complaint.subject for complaint in found] == (['log of capo'] if said else [])
     assert all(complaint.text.startswith(said) for complaint in found)
 
 
 def test_unreachable_cloud_is_no_matter_of_the_credential() -> None:
-    found = problem('x', 'y', 'z', log_complaints('capo', CAPO_LOG, ['c0']), product=False)
+    found = problem('x', 'y', 'z', log_complaints('capo', CAPO_LOG, 'ns', ['c0']), product=False)
     assert isinstance(found, errors.NetworkProblem)
