@@ -32,6 +32,7 @@ class Settings:
 
     cso: another cluster stack operator than the built one. https_proxy, proxy_ca, no_proxy: how CSO (its helm) reaches
     chart repositories; no_proxy is a comma list of what must not go there, above all the clusters' API servers.
+    kubeconfig: of an existing management cluster; then only the registry is started.
     """
 
     tools: str
@@ -39,6 +40,7 @@ class Settings:
     https_proxy: str = ''
     proxy_ca: str = ''
     no_proxy: str = ''
+    kubeconfig: str = ''
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Layout:
     @property
     def settings(self) -> Path:
         return self.state / 'settings.json'
+
+    @property
+    def versions(self) -> Path:
+        return self.state / 'versions.json'
 
     @property
     def manifests(self) -> Path:

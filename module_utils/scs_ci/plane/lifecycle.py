@@ -14,7 +14,7 @@ from ..core import files, shape
 from ..core.clock import Clock, Expired, SystemClock, wait
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.progress import Progress
-from . import certificates, components, manifests, programs, services, sockets
+from . import certificates, components, existing, manifests, programs, services, sockets
 from .conditions import condition, is_true
 from .kube import Api
 from .layout import SERVER, Layout, Settings
@@ -56,9 +56,11 @@ class Plane:
 
     def up(self, settings: Settings) -> dict[str, str]:
         """Start what does not run as wanted and wait until all of it works; returns the versions of the components."""
+        if settings.kubeconfig:
+            return self._up_beside(settings)
         versions = programs.versions(Path(settings.tools), settings.cso)
         with self._locked():
-            self._prepare(settings)
+            self._prepare(settings, versions)
             api = self._start_base(settings)
             objects = self._install(api, settings)
             self._start_controllers(settings)
@@ -66,13 +68,20 @@ class Plane:
         self.progress.say('management plane ready')
         return versions
 
-    def up_registry(self, settings: Settings) -> None:
-        """Start the candidate registry alone, for an existing management cluster."""
+    def _up_beside(self, settings: Settings) -> dict[str, str]:
+        """Only the candidate registry, beside a management cluster that is there already and is checked."""
+        versions = existing.check(Api(self.kubeconfig(settings)))
+        versions['registry'] = programs.version_of(programs.path_of(Path(settings.tools), 'registry'))
         with self._locked():
-            self._prepare(settings)
-            self.processes.start(services.registry(self.layout, settings))
+            self._prepare(settings, versions)
+            self._start(services.registry(self.layout, settings))
             self._wait_for('registry', lambda: sockets.listening(5443), CONTROLLER_SECONDS)
-        self.progress.say('registry ready')
+        self.progress.say(f'management cluster {settings.kubeconfig} and registry ready')
+        return versions
+
+    def kubeconfig(self, settings: Settings) -> Path:
+        """Of the existing management cluster, or the plane's own."""
+        return Path(settings.kubeconfig) if settings.kubeconfig else self.layout.kubeconfig
 
     def down(self, delete: bool = False) -> list[str]:
         """Stop every process; delete: also all data. Returns the names of those that had to be killed."""
@@ -117,7 +126,7 @@ class Plane:
                 ) from error
             yield
 
-    def _prepare(self, settings: Settings) -> None:
+    def _prepare(self, settings: Settings, versions: dict[str, str]) -> None:
         self._demand_space()
         for place in (self.layout.records, self.layout.logs):
             place.mkdir(parents=True, exist_ok=True)
@@ -127,6 +136,7 @@ class Plane:
             self.progress.say('certificates made')
         certificates.write_bundle(self.layout, settings.proxy_ca)
         files.write_json(self.layout.settings, shape.dump(settings), 0o600)
+        files.write_json(self.layout.versions, versions)
         files.write_json(self.layout.kubeconfig, kubeconfig(self.layout), 0o600)
 
     def _demand_space(self) -> None:
@@ -228,6 +238,13 @@ class Plane:
                 f'see {self.layout.log(name)}',
             ) from error
         self.progress.say('ready', label)
+
+
+def service_names(settings: Settings) -> tuple[str, ...]:
+    """Names of the processes that a plane with these settings consists of, in the order of their start."""
+    if settings.kubeconfig:
+        return ('registry',)
+    return ('etcd', 'apiserver', 'registry', 'kcm', *services.CONTROLLERS, 'orc', 'cso')
 
 
 def kubeconfig(layout: Layout) -> dict[str, Any]:

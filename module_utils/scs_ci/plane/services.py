@@ -23,6 +23,9 @@ CONTROLLERS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     'kcp': ('capi-kubeadm-control-plane', 9741, ('--feature-gates=ClusterTopology=true',)),
     'capo': ('capo', 9841, ()),
 }
+# Ports on all addresses, without a flag to change that; the last three are CSO's hooks and metrics.
+OPEN_PORTS = (*(c.port for c in COMPONENTS.values() if c.port), HOOK_PORT, 8080)
+HEALTH_PORTS = (*(health for _, health, _ in CONTROLLERS.values()), 9941, 9440)
 SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 
