@@ -185,6 +185,9 @@ class _Checker:
             name = wish.image.format(version=version)
             found = self.choice(f'cluster image {version}', partial(choose.named_image, name, self.seen.offer.images))
             images += [found] if found else []
+        simulated = {part for image in images for part in choose.simulated_of(image)}
+        if simulated:  # what deploy has to say about the machines of its clusters
+            self.chosen['cluster simulated'] = ','.join(sorted(simulated))
         if not kubernetes:
             return NOTHING
         flavor = self.flavor('cluster', partial(choose.flavors, wish.flavor, self.seen.offer.flavors))
