@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_versions(parser)
     parser.add_argument(
-        '--kubeconfig', type=Path, required=True, metavar='FILE', help='kubeconfig of the management cluster'
+        '--kubeconfig', type=Path, metavar='FILE', help="of the management cluster (default: the run's plane)"
     )
     parser.add_argument(
         '--clouds', type=Path, metavar='FILE', help='clouds.yaml for the clusters (default: OS_CLIENT_CONFIG_FILE)'
@@ -60,7 +60,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--until', choices=('topology', 'server'), default='server', help="'topology' needs no cloud (default: server)"
     )
-    parser.add_argument('--plane-logs', type=Path, metavar='DIR', help="the controllers' logs, for must-gather")
+    parser.add_argument(
+        '--plane-logs', type=Path, metavar='DIR', help="the controllers' logs (default: the run's plane)"
+    )
     parser.add_argument(
         '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
     )
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Deploy every planned version, or delete; exit code of the worst."""
     directory = open_run(options)
     if options.delete:
-        return _delete(directory, Api(options.kubeconfig))
+        return _delete(directory, Api(_kubeconfig(options, directory)))
     chosen = [directory.version(key) for key in options.version] or directory.plan().versions
     setup = _setup(options, directory) if any('deploy' in version.stages for version in chosen) else None
 
@@ -95,7 +97,7 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
     """All inputs read, so that a wrong one is a usage error; the cloud is asked later, within the stage."""
     entry, ca, choice = _cloud(options, directory) if options.until != 'topology' else ({}, '', CloudChoice)
     return stage.Setup(
-        api=Api(options.kubeconfig),
+        api=Api(_kubeconfig(options, directory)),
         space=directory.names.namespace,
         cloud=entry,
         ca=ca,
@@ -103,10 +105,26 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         render=_renderer(directory, options.tools),
         overrides=_overrides(options.variables),
         simulated=tuple(word for word in options.simulated.split(',') if word),
-        logs=options.plane_logs,
+        logs=options.plane_logs or _of_plane(directory, 'logs'),
         patience=options.patience,
         until=options.until,
     )
+
+
+def _kubeconfig(options: argparse.Namespace, directory: RunDirectory) -> Path:
+    found: Path | None = options.kubeconfig or _of_plane(directory, 'kubeconfig')
+    if found is None:
+        answer = f'{directory.path} has no record of a plane'
+        raise UsageProblem(
+            'cannot find', 'the management cluster', answer, "pass --kubeconfig or run 'scs-ci plane up'"
+        )
+    return found
+
+
+def _of_plane(directory: RunDirectory, fact: str) -> Path | None:
+    """What the run's plane recorded, if there is one."""
+    record = directory.record('plane')
+    return Path(record.facts[fact]) if record and record.facts.get(fact) else None
 
 
 def _cloud(

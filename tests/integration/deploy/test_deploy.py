@@ -1,0 +1,94 @@
+"""Deploy against a real management plane, without a cloud: until the topology is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from deploy_runs import Run
+from scs_ci.core.outcome import Exit
+
+pytestmark = pytest.mark.integration
+NewRun = Callable[[], Run]
+TEMPLATE = 'cluster-class/templates/openstack-machine-template-control-plane.yaml'
+
+
+def test_topology_is_built_and_deleted_again(new_run: NewRun) -> None:
+    run = new_run()
+    run.publish()
+    done = run.deploy()
+    record = run.record()
+    assert done.returncode == Exit.PASSED, done.stderr
+    assert (record['outcome'], record['facts']['until']) == ('passed', 'topology reconciled')
+    assert list(record['facts']['steps']) == [
+        'class dry run',
+        'release ready',
+        'class reconciled',
+        'cluster admitted',
+        'topology reconciled',
+    ]
+    assert 'topology reconciled' in done.stderr
+    again = run.deploy()  # converges: nothing is made twice
+    assert again.returncode == Exit.PASSED, again.stderr
+    gone = run.deploy('--delete')
+    assert gone.returncode == Exit.PASSED, gone.stderr
+    assert '1 clusters deleted' in gone.stderr
+    assert '0 clusters deleted' in run.deploy('--delete').stderr
+
+
+def test_unknown_field_is_refused_with_the_servers_words(new_run: NewRun) -> None:
+    run = new_run()
+    run.edit(TEMPLATE, 'flavor:', 'flavour: x\n      flavor:')
+    run.publish()
+    assert run.deploy().returncode == Exit.FAILED
+    record = run.record()
+    assert record['verdict'] == 'product'
+    assert 'OpenStackMachineTemplate' in record['reason']
+    assert 'flavour: field not declared in schema' in record['reason']
+
+
+def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
+    run = new_run()
+    run.edit(
+        'cluster-class/templates/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor'
+    )
+    run.publish()
+    assert run.deploy().returncode == Exit.FAILED
+    record = run.record()
+    assert record['verdict'] == 'product'
+    assert 'TopologyReconciled=False ReconcileFailed' in record['reason']
+    assert 'missing path' in record['reason']
+    gathered = [path for path in record['artifacts'] if path.endswith('objects/Cluster.yaml')]
+    assert gathered
+    assert (run.directory / gathered[0]).stat().st_size > 0
+    assert not list(run.directory.rglob('Secret.yaml'))
+
+
+def test_release_that_is_not_in_the_registry(new_run: NewRun) -> None:
+    run = new_run()
+    run.publish('another/repository')
+    assert run.deploy().returncode in (Exit.FAILED, Exit.ERROR)
+    assert 'ClusterStackRelease' in run.record()['reason']
+
+
+def test_unknown_variable_is_told_with_the_known_ones(new_run: NewRun) -> None:
+    run = new_run()
+    run.publish()
+    wrong = run.checkout / 'variables.yaml'
+    wrong.write_text('providers/openstack/example:\n  nonsense: 1\n')
+    assert run.deploy('--variables', wrong).returncode == Exit.ERROR
+    assert 'cannot set variable nonsense: the class has' in run.record()['reason']
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'said'),
+    [('--kubeconfig', 'absent', 'kubeconfig absent'), ('--variables', 'absent', 'variables file absent')],
+)
+def test_wrong_input_is_a_usage_error(new_run: NewRun, option: str, value: str, said: str) -> None:
+    run = new_run()
+    run.publish()
+    done = run.deploy(option, value)
+    assert done.returncode == Exit.USAGE
+    assert said in done.stderr
+    assert 'next:' in done.stderr
+    assert 'Traceback' not in done.stderr
