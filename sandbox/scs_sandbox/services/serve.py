@@ -8,52 +8,30 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import socket
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import environment, sqlite_writers
+from . import environment, sqlite_writers, workers
 from .middleware import Middleware, Rules
 
 THREADS = 10
 QUEUE = 256  # connections that wait for a thread; a burst of parallel clients must not be refused
 IDLE = 60.0  # seconds that a kept-alive connection may be silent
-NEIGHBOR_WAIT = 120.0  # seconds for another service to listen; all start at once, on a loaded host in about 20 s
 APPLICATIONS = {
     'keystone': 'keystone.wsgi.api', 'placement': 'placement.wsgi.api', 'glance': 'glance.wsgi.api',
     'nova': 'nova.wsgi.osapi_compute', 'neutron': 'neutron.wsgi.api', 'cinder': 'cinder.wsgi.api', 'octavia': 'octavia.wsgi.api',
 }
-# Services with workers in the same process: module and function that is given the configuration directory.
-PREPARE = {'cinder': 'prepare', 'octavia': 'prepare'}
-WORKERS = {'nova': 'start_workers', 'cinder': 'start_workers'}
-
-
-def wait_for(address: str, port: int, seconds: float = NEIGHBOR_WAIT) -> None:
-    """Until something listens there. Raises TimeoutError."""
-    limit = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection((address, port), 1).close()
-            return
-        except OSError as error:
-            if time.monotonic() > limit:
-                raise TimeoutError(f'nothing listens at {address}:{port} after {seconds:.0f} s') from error
-            time.sleep(0.05)
 
 
 def application(service: str, etc: Path) -> Any:
     """The WSGI application of a service, its workers running."""
-    drivers = importlib.import_module(f'.{service}', __package__) if service in WORKERS or service in PREPARE else None
-    if service in PREPARE and drivers:
-        getattr(drivers, PREPARE[service])(etc)
+    workers.PREPARE.get(service, workers.nothing)(etc)
     made = importlib.import_module(APPLICATIONS[service]).application
-    if service in WORKERS and drivers:
-        getattr(drivers, WORKERS[service])()
+    workers.START.get(service, workers.nothing)(etc)
     return made
 
 

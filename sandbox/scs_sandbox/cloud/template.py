@@ -1,0 +1,131 @@
+"""The template of a cloud: databases and image store of a freshly installed region, made once and kept in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets as random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import cache, processes
+from ..run import run
+from . import config, content, layout, secrets, start
+from .model import APPLICATION_CREDENTIAL, DATABASES, MEMBER_ROLES, PROJECTS, SERVICES, Credentials, Region
+
+DATABASE_TIMEOUT = 300.0  # seconds for one service; the slowest (cinder, nova) take 20 s on 2 quiet cores
+CONTENT_TIMEOUT = 180.0  # seconds; 5 s on 2 quiet cores
+INFO = 'template.json'
+Say = Callable[[str], None]
+
+
+def key(prefix: Path, system: content.System) -> str:
+    """What a template depends on: the OpenStack environment (its name holds the lock's hash), our own sources, the content."""
+    here = Path(__file__).parent
+    sources = sorted([*here.glob('*.py'), *(here.parent / 'services').glob('*.py')])
+    digest = hashlib.sha256(prefix.name.encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    digest.update(json.dumps(asdict(system), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def ensure(prefix: Path, system: content.System, say: Say, home: Path | None = None) -> Path:
+    """The template in the cache; made when missing, which takes about a minute and needs root.
+
+    prefix: root of the OpenStack environment. Raises SandboxError with the words of whatever failed.
+    """
+    name = f'cloud-template-{key(prefix, system)}'
+    return cache.entry(home or cache.cache_home(), name, lambda place: make(place, prefix, system, say))
+
+
+def make(place: Path, prefix: Path, system: content.System, say: Say) -> None:
+    """Create databases, start the services once in a namespace of their own, fill the cloud, stop, pack into the directory place."""
+    work = place / 'work'
+    region = Region(0, work, work)
+    credentials = secrets.generate(random.token_hex(16))
+    layout.write(region, credentials.passwords['service'], prefix)
+    say('creating databases')
+    create_databases(region, credentials, prefix)
+    with _namespace(region.address) as netns:
+        try:
+            start.start(region, prefix, netns, say)
+            say('filling the cloud')
+            _fill(region, credentials, prefix, netns, content.document(system))
+        finally:
+            processes.stop(processes.recorded(start.records(region)))
+    _pack(region, place)
+    (place / INFO).write_text(json.dumps({
+        'home': str(work), 'application_credential_id': credentials.application_credential_id}) + '\n')
+    shutil.rmtree(work)
+
+
+def create_databases(region: Region, credentials: Credentials, prefix: Path) -> None:
+    """The databases of all services, two at a time: the machine has two cores, and each is one process that only computes."""
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        # The slowest first.
+        names = sorted((s.name for s in region.services), key=('nova', 'cinder', 'neutron', 'keystone').__contains__, reverse=True)
+        for job in [pool.submit(_create, region, name, credentials, prefix) for name in names]:
+            job.result()
+    for name in DATABASES:
+        with contextlib.closing(sqlite3.connect(region.data / f'{name}.db')) as database:
+            database.execute('pragma journal_mode=wal')
+
+
+def identity_document(region: Region, credentials: Credentials) -> dict[str, Any]:
+    """The input of services.identity."""
+    return {
+        'region': region.name, 'urls': {s.name: [s.type, region.url(s.name)] for s in SERVICES}, 'passwords': credentials.passwords,
+        'projects': list(PROJECTS), 'member_roles': list(MEMBER_ROLES),
+        'application_credential': {
+            'id': credentials.application_credential_id, 'secret': credentials.application_credential_secret,
+            'name': APPLICATION_CREDENTIAL, 'user': PROJECTS[0]},
+    }
+
+
+def _create(region: Region, service: str, credentials: Credentials, prefix: Path) -> None:
+    document = json.dumps(identity_document(region, credentials)) if service == 'keystone' else ''
+    run([str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.databases', service, str(region.etc / config.FILES[service])],
+        what='cannot create databases of', subject=service, text=document, timeout=DATABASE_TIMEOUT,
+        environment=start.environment(region, prefix), advice='the OpenStack environment may be broken: remove it from the cache and set it up again')
+
+
+def _fill(region: Region, credentials: Credentials, prefix: Path, netns: str, document: dict[str, Any]) -> None:
+    order = {
+        'region': region.name, 'content': document, 'auth': {
+            'auth_url': region.url('keystone'), 'username': 'admin', 'password': credentials.passwords['admin'],
+            'project_name': 'admin', 'user_domain_id': 'default', 'project_domain_id': 'default'}}
+    run(['nsenter', f'--net=/run/netns/{netns}', '--', str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.content'],
+        what='cannot fill', subject='the cloud template', text=json.dumps(order), timeout=CONTENT_TIMEOUT,
+        environment=start.environment(region, prefix), advice=f'look into the logs in {region.log} with --keep')
+
+
+@contextlib.contextmanager
+def _namespace(address: str) -> Iterator[str]:
+    """A network namespace of its own, with nothing but the address of the services."""
+    name = f'scs-sandbox-template-{os.getpid()}'
+    run(['ip', 'netns', 'add', name], what='cannot make network namespace', subject=name)
+    try:
+        run(['ip', '-n', name, 'link', 'set', 'lo', 'up'], what='cannot prepare network namespace', subject=name)
+        run(['ip', '-n', name, 'address', 'add', f'{address}/32', 'dev', 'lo'], what='cannot prepare network namespace', subject=name)
+        yield name
+    finally:
+        run(['ip', 'netns', 'delete', name], what='cannot remove network namespace', subject=name)
+
+
+def _pack(region: Region, place: Path) -> None:
+    for name in DATABASES:
+        path = region.data / f'{name}.db'
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute('pragma wal_checkpoint(truncate)')
+            database.execute('pragma journal_mode=delete')
+            database.execute('vacuum')
+        shutil.copyfile(path, place / path.name)
+    shutil.copytree(region.data / 'images', place / 'images')
