@@ -28,8 +28,8 @@ def unshare() -> None:
         raise OSError(error, f'unshare: {os.strerror(error)}')
 
 
-def run(command: list[str], environment: dict[str, str], streams: tuple[int, int, int]) -> int:
-    """Start a command in a session of its own; returns its process id."""
+def run(command: list[str], environment: dict[str, str], streams: tuple[int, ...]) -> int:
+    """Start a command in a session of its own with these files as 0, 1, 2 …; returns its process id."""
     pid = os.fork()
     if pid:
         return pid
@@ -37,8 +37,8 @@ def run(command: list[str], environment: dict[str, str], streams: tuple[int, int
         os.setsid()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
-        os.closerange(3, 256)
-        os.execve(command[0], command, environment)
+        os.closerange(len(streams), 256)
+        os.execvpe(command[0], command, environment)
     except OSError as error:
         os.write(2, f'{command[0]}: {error}\n'.encode())
     os._exit(127)
@@ -50,8 +50,9 @@ def main() -> None:
     master, slave = os.openpty()
     null = os.open('/dev/null', os.O_RDWR)
     console = os.open(plan['console'], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    # The copier ends by itself when the last process of the server closes the terminal.
-    copier = run(['/usr/bin/sed', '-u', 's/\\r*$//'], {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null))
+    # The copier keeps the terminal open: no process of the server does so all the time, and the master would answer EIO meanwhile. So it
+    # does not end by itself; whoever ends the server ends it by its record.
+    copier = run(['sed', '-u', 's/\\r*$//'], {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null, slave))
     os.close(master)
     for group in plan['groups']:
         with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as file:

@@ -1,0 +1,97 @@
+"""Desired state on disk: what the drivers asked for last. Written before it is done, so that a new agent continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SandboxError
+from ..machines.model import Bind, Image
+
+
+@dataclass(frozen=True)
+class Config:
+    """<state>/agent.json. name: of the sandbox. images: tree name to image. shared: what every server sees."""
+
+    name: str
+    images: dict[str, Image]
+    shared: tuple[Bind, ...]
+
+
+def write_config(state: Path, name: str, images: Mapping[str, Image], shared: tuple[Bind, ...] = ()) -> Path:
+    """Write the configuration of the agent; the agent reads it when it starts. Returns its path."""
+    data = {'name': name, 'images': {key: {'path': str(image.path), 'private': list(image.private)} for key, image in images.items()},
+            'shared': [{'source': str(bind.source), 'target': bind.target} for bind in shared]}
+    path = state / 'agent.json'
+    write(path, data)
+    return path
+
+
+def read_config(state: Path) -> Config:
+    """The configuration of the agent. Raises SandboxError when it is missing or malformed."""
+    path = state / 'agent.json'
+    try:
+        data = json.loads(path.read_text())
+        images = {str(key): Image(Path(value['path']), tuple(value.get('private') or ())) for key, value in data['images'].items()}
+        shared = tuple(Bind(Path(item['source']), str(item['target'])) for item in data.get('shared') or ())
+        return Config(str(data['name']), images, shared)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SandboxError('cannot read configuration of the agent', str(path), f'{type(error).__name__}: {error}',
+                           'run scs-sandbox up, which writes it') from error
+
+
+def write(path: Path, data: Any) -> None:
+    """Write JSON atomically, readable for its owner only: user data holds secrets."""
+    temporary = path.with_name(f'{path.name}.{threading.get_ident()}.tmp')
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, 'w') as file:
+        json.dump(data, file)
+    temporary.replace(path)
+
+
+class Store:
+    """Desired state below <state>/desired: one file per server and one for the network."""
+
+    def __init__(self, state: Path) -> None:
+        self._servers = state / 'desired' / 'servers'
+        self._network = state / 'desired' / 'network.json'
+        self._servers.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def server_ids(self) -> list[str]:
+        """Servers that shall exist."""
+        return sorted(path.stem for path in self._servers.glob('*.json'))
+
+    def server(self, server_id: str) -> dict[str, Any] | None:
+        """The last request for a server, None when there shall be none."""
+        return self._read(self._servers / f'{server_id}.json')
+
+    def put_server(self, data: Mapping[str, Any]) -> None:
+        """Remember what a server shall be."""
+        write(self._servers / f'{data["id"]}.json', dict(data))
+
+    def drop_server(self, server_id: str) -> None:
+        """Remember that a server shall not exist."""
+        (self._servers / f'{server_id}.json').unlink(missing_ok=True)
+
+    def network(self) -> dict[str, Any] | None:
+        """The last snapshot, None before the first."""
+        return self._read(self._network)
+
+    def put_network(self, snapshot: Mapping[str, Any]) -> None:
+        """Remember a snapshot."""
+        write(self._network, dict(snapshot))
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any] | None:
+        try:
+            data = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise SandboxError('cannot read desired state', str(path), str(error), 'remove the file; the cloud sends it again') from error
+        return data if isinstance(data, dict) else None

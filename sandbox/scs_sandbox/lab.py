@@ -1,0 +1,73 @@
+"""The lab: one network namespace with the external network and the address of the OpenStack APIs. The host's network is not touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import names
+from .errors import SandboxError
+from .machines import cgroups
+from .network import apply
+from .network.model import Snapshot
+from .network.plan import plan
+from .run import run
+
+PROGRAMS = {'ip': 'iproute2', 'nft': 'nftables', 'nsenter': 'util-linux', 'mount': 'mount', 'pivot_root': 'util-linux', 'sed': 'sed'}
+
+
+def shortfalls() -> list[str]:
+    """What this host lacks for a lab with servers, each with its cure; none when everything is there."""
+    if os.geteuid() != 0:
+        return ['not root: run as root, or with sudo']
+    lacks = [f'program {program} is missing: apt-get install {package}' for program, package in PROGRAMS.items() if not shutil.which(program)]
+    if not Path('/proc/sys/net/bridge').is_dir():
+        lacks.append('the kernel has no bridge netfilter: modprobe br_netfilter')
+    if 'overlay' not in Path('/proc/filesystems').read_text():
+        lacks.append('the kernel has no overlayfs: modprobe overlay')
+    try:
+        cgroups.host_layout()
+    except SandboxError as error:
+        lacks.append(f'{error.answer}: {error.advice}')
+    return lacks
+
+
+def up(name: str) -> list[str]:
+    """Make the lab of a sandbox; nothing is done when it is there. Returns what was changed. Raises SandboxError."""
+    lab = plan(names.check_name(name), Snapshot())
+    others = [space for space in apply.namespaces(name) if space != names.lab_namespace(name)]
+    # Routers and networks belong to the agent, which removes them by its own plan.
+    return apply.converge(name, lab) if not others else []
+
+
+def exists(name: str) -> bool:
+    """Whether the lab of a sandbox is there."""
+    return names.namespace_path(names.lab_namespace(name)).exists()
+
+
+def execute(name: str, command: Sequence[str], environment: dict[str, str]) -> NoReturn:
+    """Replace this process by a command inside the lab. Raises SandboxError when there is no lab or no such program."""
+    _check(name)
+    try:
+        os.execvpe('nsenter', ['nsenter', f'--net={names.namespace_path(names.lab_namespace(name))}', *command], environment)
+    except OSError as error:
+        raise SandboxError('cannot run in the lab', command[0], str(error), 'install util-linux') from error
+
+
+def command(name: str, words: Sequence[str]) -> list[str]:
+    """The command line that runs words inside the lab; for starting services there. Raises SandboxError when there is no lab."""
+    _check(name)
+    return ['nsenter', f'--net={names.namespace_path(names.lab_namespace(name))}', *words]
+
+
+def call(name: str, words: Sequence[str], *, what: str, timeout: float = 30.0) -> str:
+    """Run a short command inside the lab and return its output. Raises SandboxError."""
+    return run(command(name, words), what=what, subject=f'in sandbox {name}', timeout=timeout)
+
+
+def _check(name: str) -> None:
+    if not exists(name):
+        raise SandboxError('cannot enter the lab of', f'sandbox {name}', 'it is not up', f'run scs-sandbox up --name {name}')
