@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from scs_ci.core import errors
 from scs_ci.deploy.diagnosis import complaints, log_complaints, problem
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from scs_ci.deploy.readiness import PREDICATES
 
 pytestmark = pytest.mark.unit

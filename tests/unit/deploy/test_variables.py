@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scs_ci.core.errors import InfrastructureProblem, ProductProblem, UsageProblem
 from scs_ci.deploy.variables import (
     CloudChoice,
