@@ -27,7 +27,7 @@ class Environment:
 ENVIRONMENTS = {
     environment.name: environment
     for environment in (
-        Environment('product', ('setup.cfg', 'requirements/product.in')),
+        Environment('product', ('setup.cfg', 'sandbox/setup.cfg', 'requirements/product.in')),
         Environment('openstack', ('requirements/openstack.in',)),
         Environment('ansible218', ('setup.cfg', 'requirements/ansible218.in')),
     )
