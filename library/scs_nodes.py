@@ -44,7 +44,6 @@ options:
   topology:
     description: What is wanted. Without it one node with 2 vCPUs, 4 GiB and a generic Debian or Ubuntu image.
     type: dict
-    default: {}
     suboptions:
       groups:
         description: Equal nodes, C(<prefix>-<name>-<index>).
@@ -61,7 +60,7 @@ options:
             default: 1
           flavor:
             description:
-              - Least C(vcpus), C(ram) in MiB, C(disk) in GB, and C(properties), extra specs that must be equal; or C(name).
+              - Least C(vcpus), C(ram) in MiB, C(disk) in GB, and C(properties), equal extra specs; or C(name).
               - A flavor without disk boots from a volume of that size.
             type: dict
           image:
@@ -161,11 +160,14 @@ nodes:
     user: {description: Login user of the image., type: str, returned: always}
     key_file: {description: Private key that opens it, type: str, returned: always}
     known_hosts: {description: Lines for a C(known_hosts) file., type: list, elements: str, returned: always}
-    host_keys_from: {description: 'Where the trust comes from: V(console), V(scan) or V(remembered).', type: str, returned: always}
+    host_keys_from:
+      description: Where the trust comes from, V(console), V(scan) or V(remembered).
+      type: str
+      returned: always
     flavor: {description: Flavor that was chosen., type: str, returned: always}
     image: {description: Image that was chosen., type: str, returned: always}
-    passed_over: {description: 'Candidates not chosen, with reasons.', type: list, elements: dict, returned: always}
-    seconds: {description: 'Seconds from the start until requested, active, address, ssh.', type: dict, returned: always}
+    passed_over: {description: Candidates not chosen., type: list, elements: dict, returned: always}
+    seconds: {description: Seconds until requested or active or address or ssh., type: dict, returned: always}
     simulated: {description: What is not real about the node., type: list, elements: str, returned: always}
 plan:
   description: Steps that were, or in check mode would be, carried out.
@@ -189,6 +191,7 @@ from ansible.module_utils.scs_ci.core.errors import Problem
 
 SPEC = {
     **door.SPEC,
+    **door.TIMEOUT,
     **door.TOPOLOGY,
     'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
     'owner': {'type': 'str', 'default': 'ansible'},

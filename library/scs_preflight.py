@@ -19,7 +19,8 @@ options:
     type: str
   run_dir:
     description:
-      - Directory of the run. Its plan tells the clusters; C(cloud-before.json) and C(stages/preflight.json) are written.
+      - Directory of the run. Its plan tells the clusters.
+      - The files C(cloud-before.json) and C(stages/preflight.json) are written.
     type: path
   run_id:
     description: Id of the run when there is no run directory.
@@ -31,14 +32,9 @@ options:
   topology:
     description: As in M(scs_nodes).
     type: dict
-    default: {}
   public_key:
     description: As in M(scs_nodes).
     type: path
-  timeout:
-    description: Not used, for symmetry with the other modules.
-    type: float
-    default: 600
 attributes:
   check_mode:
     description: Does the same, for the cloud is never changed; records are written all the same.

@@ -77,6 +77,7 @@ from ansible.module_utils.scs_ci.core.errors import Problem
 
 SPEC = {
     **door.SPEC,
+    **door.TIMEOUT,
     'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
     # a path, not a secret
     'key_dir': {'type': 'path', 'no_log': False},

@@ -73,11 +73,14 @@ def _config() -> Any:
         raise UsageProblem('cannot read', f'file {named}', 'OS_CLIENT_CONFIG_FILE names no file', FILE_ADVICE)
     secure = os.environ.get('OS_CLIENT_SECURE_FILE')
     try:
+        for path in map(Path, [named] if named else loader.CONFIG_FILES):
+            if path.is_file():  # openstacksdk skips a broken file with a warning and then finds no cloud
+                yaml.safe_load(path.read_text(encoding='utf-8'))
         # without environment variables: a stray OS_PASSWORD must not change which cloud a CI job works on
         return loader.OpenStackConfig(
             config_files=[named] if named else None, secure_files=[secure] if secure else None, load_envvars=False
         )
-    except (yaml.YAMLError, ConfigException, OSError) as error:
+    except (yaml.YAMLError, ConfigException, OSError, UnicodeDecodeError) as error:
         raise UsageProblem(
             'cannot read', f'clouds file {named or "clouds.yaml"}', str(error), 'fix the file'
         ) from error

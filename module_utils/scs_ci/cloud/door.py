@@ -24,10 +24,30 @@ from .stages import Options
 SPEC: dict[str, dict[str, Any]] = {
     'run_dir': {'type': 'path'},
     'run_id': {'type': 'str'},
-    'timeout': {'type': 'float', 'default': nodes.TIMEOUT},
+}
+TIMEOUT: dict[str, dict[str, Any]] = {'timeout': {'type': 'float', 'default': nodes.TIMEOUT}}
+# Flavors, images and clusters are checked against the dataclasses when they are read, with better messages.
+GROUP: dict[str, dict[str, Any]] = {
+    'name': {'type': 'str', 'default': 'node'},
+    'count': {'type': 'int', 'default': 1},
+    'flavor': {'type': 'dict'},
+    'image': {'type': 'dict'},
+    'floating_ip': {'type': 'bool', 'default': True},
+    'zones': {'type': 'list', 'elements': 'str'},
+    'user_data': {'type': 'str'},
 }
 TOPOLOGY: dict[str, dict[str, Any]] = {
-    'topology': {'type': 'dict', 'default': {}},
+    'topology': {
+        'type': 'dict',
+        'options': {
+            'groups': {'type': 'list', 'elements': 'dict', 'options': GROUP},
+            'clusters': {'type': 'dict'},
+            'network': {'type': 'str'},
+            'external': {'type': 'str'},
+            'cidr': {'type': 'str', 'default': '10.254.0.0/24'},
+            'dns': {'type': 'list', 'elements': 'str'},
+        },
+    },
     'public_key': {'type': 'path'},
 }
 HOURS = 6  # life of nodes that are provisioned without a run directory: longer than any job

@@ -33,6 +33,11 @@ def _silent(_text: str, _subject: str) -> None:
     """The default of Request.say."""
 
 
+def _same(text: str) -> str:
+    """The default of Request.redact."""
+    return text
+
+
 @dataclass(frozen=True)
 class Request:
     """mark: run, owner, expiry. key_dir: for the run's key; public_key: a file given instead.
@@ -48,6 +53,7 @@ class Request:
     timeout: float = TIMEOUT
     logs: Path | None = None
     say: Callable[[str, str], None] = _silent
+    redact: Callable[[str], str] = _same  # for console logs
     clock: Clock = field(default_factory=SystemClock)
     probe: ssh.Probe = field(default_factory=ssh.NetworkProbe)
 
@@ -281,7 +287,7 @@ def _keep_consoles(request: Request, booter: Booter) -> None:
     for name, state in booter.nodes.items():
         if state.server and (text := booter.console(state.server)):
             request.logs.mkdir(parents=True, exist_ok=True)
-            files.write_atomic(request.logs / f'{name}.console.log', text)
+            files.write_atomic(request.logs / f'{name}.console.log', request.redact(text))
             request.say(f'console log kept in {request.logs / f"{name}.console.log"}', name)
 
 

@@ -78,6 +78,7 @@ def request(directory: RunDirectory, options: Options, logs: Path | None = None)
         timeout=options.timeout,
         logs=logs,
         say=directory.progress.say,
+        redact=directory.redactor.text,
         clock=directory.clock,
     )
 

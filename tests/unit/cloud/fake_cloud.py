@@ -1,0 +1,383 @@
+"""A stateful stand-in for a cloud behind the calls of openstacksdk that the cloud room makes, on a virtual clock.
+
+It knows dependencies (409), servers that boot, fail and double, lost answers and refusals; it counts calls by name.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace as Item
+from typing import Any
+
+from openstack import exceptions
+
+from scs_ci.cloud.connect import Cloud
+
+PROJECT, USER = 'project', 'user'
+
+
+class FakeClock:
+    """Virtual time; sleeping advances it."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC) + datetime.timedelta(seconds=self.time)
+
+    def sleep(self, seconds: float) -> None:
+        with self.lock:
+            self.time += seconds
+
+
+@dataclass
+class Fault:
+    """Fails `count` calls of that name with a status; after: the call is carried out all the same (a lost answer)."""
+
+    call: str
+    status: int
+    count: int = 1
+    after: bool = False
+    text: str = 'injected'
+
+
+def error(status: int, text: str) -> exceptions.HttpException:
+    kinds = {404: exceptions.NotFoundException, 409: exceptions.ConflictException, 403: exceptions.ForbiddenException}
+    problem = kinds.get(status, exceptions.HttpException)(message=text)
+    problem.status_code = status
+    return problem
+
+
+@dataclass
+class FakeCloud:
+    """kinds: kind to id to object. boot: seconds until a server is ACTIVE. errors: server name to fault message."""
+
+    boot: float = 30.0
+    clock: FakeClock = field(default_factory=FakeClock)
+    services: set[str] = field(
+        default_factory=lambda: {'compute', 'network', 'image', 'block-storage', 'load-balancer', 'identity'}
+    )
+
+    def __post_init__(self) -> None:
+        self.kinds: dict[str, dict[str, Item]] = collections.defaultdict(dict)
+        self.calls: collections.Counter[str] = collections.Counter()
+        self.faults: list[Fault] = []
+        self.errors: dict[str, str] = {}
+        self.ids = itertools.count(1)
+        self.lock = threading.RLock()
+        self.external = self.add('network', name='public', external=True, project='other')
+        self.flavors = [_flavor('SCS-2V-4-10', 2, 4096, 10), _flavor('SCS-4V-16', 4, 16384, 0)]
+        self.images = [_image('Debian 12', os_distro='debian', os_version='12'), _image('Ubuntu', os_distro='ubuntu')]
+
+    @property
+    def cloud(self) -> Cloud:
+        return Cloud('fake', _Sdk(self), PROJECT, USER, frozenset())
+
+    def add(self, kind: str, name: str = '', project: str = PROJECT, external: bool = False, **more: Any) -> Item:
+        """Put an object there, as somebody else would."""
+        with self.lock:
+            identity = name if kind == 'key_pair' else f'{kind}-{next(self.ids):04}'
+            defaults = {
+                'description': '',
+                'metadata': {},
+                'status': 'ACTIVE',
+                'is_router_external': external,
+                'subnet_ids': [],
+            }
+            item = Item(**{**defaults, 'id': identity, 'name': name, 'project_id': project, **more})
+            self.kinds[kind][identity] = item
+            return item
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(item.name for item in self.kinds[kind].values())
+
+    def do(self, call: str, work: Any) -> Any:
+        """Count, inject faults, carry out."""
+        with self.lock:
+            self.calls[call] += 1
+            fault = next((f for f in self.faults if f.call == call and f.count > 0), None)
+            if fault:
+                fault.count -= 1
+                if fault.after:
+                    work()
+                raise error(fault.status, fault.text)
+            return work()
+
+    def listed(self, kind: str, **wanted: Any) -> Iterator[Item]:
+        def work() -> list[Item]:
+            self._advance()
+            found = self.kinds[kind].values()
+            return [i for i in found if all(getattr(i, k, None) == v for k, v in wanted.items() if v is not None)]
+
+        return iter(self.do(f'list {kind}', work))
+
+    def delete(self, kind: str, identity: str) -> None:
+        def work() -> None:
+            if identity not in self.kinds[kind]:
+                raise error(404, f'{kind} {identity} not found')
+            if users := self.users(kind, identity):
+                raise error(409, f'{kind} {identity} is in use by {users[0]}')
+            self.remove(kind, identity)
+
+        self.do(f'delete {kind}', work)
+
+    def remove(self, kind: str, identity: str) -> None:
+        del self.kinds[kind][identity]
+        if kind == 'server':
+            for port in [p for p in self.kinds['port'].values() if p.device_id == identity]:
+                self._free(port)
+        if kind == 'network':
+            for subnet in [s for s in self.kinds['subnet'].values() if s.network_id == identity]:
+                del self.kinds['subnet'][subnet.id]
+
+    def _free(self, port: Item) -> None:
+        del self.kinds['port'][port.id]
+        for address in self.kinds['floating_ip'].values():
+            if address.port_id == port.id:
+                address.port_id = None
+
+    def users(self, kind: str, identity: str) -> list[str]:
+        """Who keeps an object from being deleted."""
+        links = {
+            'network': [('port', 'network_id')],
+            'subnet': [('port', 'subnet_id')],
+            'router': [('port', 'device_id')],
+            'security_group': [('port', 'security_group')],
+            'volume': [('snapshot', 'volume_id'), ('server', 'volume')],
+        }
+        return [
+            other.id for user, link in links.get(kind, ()) for other in self.kinds[user].values()
+            if getattr(other, link, None) == identity
+        ]  # fmt: skip
+
+    def server(self, body: dict[str, Any]) -> Item:
+        network = body['networks'][0]['uuid']
+        made = self.add(
+            'server', body['name'], metadata=body['metadata'], status='BUILD', task_state='spawning', fault=None,
+            availability_zone='nova', key_name=body['key_name'], created_at=f'{self.clock.time:09.1f}',
+            ready=self.clock.time + self.boot, body=body,
+            volume=(body.get('block_device_mapping') or [{}])[0].get('uuid'),
+        )  # fmt: skip
+        fixed = [{'ip_address': f'10.254.0.{len(self.kinds["port"]) + 10}', 'subnet_id': 's'}]
+        self.add('port', network_id=network, device_id=made.id, device_owner='compute:nova', fixed_ips=fixed,
+                 security_group=body['security_groups'][0]['name'])  # fmt: skip
+        return made
+
+    def _advance(self) -> None:
+        for item in self.kinds['server'].values():
+            if item.status == 'BUILD' and self.clock.time >= item.ready:
+                message = self.errors.get(item.name)
+                item.status, item.task_state = ('ERROR', None) if message else ('ACTIVE', None)
+                item.fault = {'message': message} if message else None
+
+
+def _flavor(name: str, vcpus: int, ram: int, disk: int) -> Item:
+    return Item(id=f'flavor {name}', name=name, vcpus=vcpus, ram=ram, disk=disk, extra_specs={})
+
+
+def _image(name: str, **properties: str) -> Item:
+    everything = {'os_purpose': 'generic', 'architecture': 'x86_64', 'os_version': '1', **properties}
+    return Item(
+        id=f'image {name}', name=name, status='active', visibility='public', is_hidden=False, min_disk=5, min_ram=0,
+        size=2**30, created_at='2026', properties=everything, to_dict=lambda original_names: {}, owner='other',
+    )  # fmt: skip
+
+
+class _Sdk:
+    """openstack.connection.Connection, as far as it is used."""
+
+    def __init__(self, fake: FakeCloud) -> None:
+        self.fake = fake
+        self.compute, self.network = _Compute(fake), _Network(fake)
+        self.block_storage, self.image = _Volumes(fake), _Images(fake)
+        self.load_balancer, self.identity = _Balancers(fake), _Identity(fake)
+
+    def endpoint_for(self, service: str) -> str | None:
+        return f'http://{service}' if service in self.fake.services else None
+
+
+class _Part:
+    def __init__(self, fake: FakeCloud) -> None:
+        self.fake = fake
+
+
+class _Compute(_Part):
+    def servers(self, details: bool, name: str = '') -> Iterator[Item]:
+        prefix = name.removeprefix('^').replace('\\', '')
+        return (item for item in self.fake.listed('server') if item.name.startswith(prefix))
+
+    def create_server(self, **body: Any) -> Item:
+        return self.fake.do('create server', lambda: self.fake.server(body))
+
+    def delete_server(self, identity: str) -> None:
+        self.fake.delete('server', identity)
+
+    def get_server_console_output(self, identity: str) -> dict[str, str]:
+        return self.fake.do(
+            'console', lambda: {'output': getattr(self.fake.kinds['server'].get(identity), 'console', '')}
+        )
+
+    def flavors(self, details: bool) -> list[Item]:
+        return self.fake.do('list flavor', lambda: self.fake.flavors)
+
+    def availability_zones(self) -> list[Item]:
+        return self.fake.do('list zone', lambda: [Item(name='nova', state={'available': True})])
+
+    def get_keypair(self, name: str) -> Item:
+        def work() -> Item:
+            if name not in self.fake.kinds['key_pair']:
+                raise error(404, 'no key pair')
+            return self.fake.kinds['key_pair'][name]
+
+        return self.fake.do('get key_pair', work)
+
+    def create_keypair(self, name: str, public_key: str) -> Item:
+        return self.fake.do('create key_pair', lambda: self.fake.add('key_pair', name, public_key=public_key))
+
+    def delete_keypair(self, name: str) -> None:
+        self.fake.delete('key_pair', name)
+
+    def keypairs(self) -> Iterator[Item]:
+        return self.fake.listed('key_pair')
+
+    def server_groups(self) -> Iterator[Item]:
+        return self.fake.listed('server_group')
+
+    def delete_server_group(self, identity: str) -> None:
+        self.fake.delete('server_group', identity)
+
+
+class _Network(_Part):
+    def networks(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('network', **wanted)
+
+    def subnets(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('subnet', **wanted)
+
+    def routers(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('router', **wanted)
+
+    def ports(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('port', **wanted)
+
+    def ips(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('floating_ip', **wanted)
+
+    def security_groups(self, **wanted: Any) -> Iterator[Item]:
+        return self.fake.listed('security_group', **wanted)
+
+    def create_network(self, **body: Any) -> Item:
+        return self.fake.do('create network', lambda: self.fake.add('network', **body))
+
+    def create_subnet(self, **body: Any) -> Item:
+        return self.fake.do('create subnet', lambda: self.fake.add('subnet', **body))
+
+    def create_router(self, **body: Any) -> Item:
+        return self.fake.do('create router', lambda: self.fake.add('router', **body))
+
+    def create_security_group(self, **body: Any) -> Item:
+        return self.fake.do(
+            'create security_group', lambda: self.fake.add('security_group', security_group_rules=[], **body)
+        )
+
+    def create_security_group_rules(self, bodies: list[dict[str, Any]]) -> list[Any]:
+        def work() -> list[Any]:
+            for body in bodies:
+                self.fake.kinds['security_group'][body['security_group_id']].security_group_rules.append(body)
+            return bodies
+
+        return self.fake.do('create rules', work)
+
+    def add_interface_to_router(self, router: str, subnet_id: str) -> Item:
+        def work() -> Item:
+            network = self.fake.kinds['subnet'][subnet_id].network_id
+            fixed = [{'subnet_id': subnet_id, 'ip_address': '10.254.0.1'}]
+            return self.fake.add('port', device_id=router, device_owner='network:router_interface', network_id=network,
+                                 subnet_id=subnet_id, fixed_ips=fixed)  # fmt: skip
+
+        return self.fake.do('add interface', work)
+
+    def remove_interface_from_router(self, router: str, port_id: str) -> None:
+        self.fake.delete('port', port_id)
+
+    def create_ip(self, **body: Any) -> Item:
+        def work() -> Item:
+            address = f'198.18.1.{len(self.fake.kinds["floating_ip"]) + 1}'
+            return self.fake.add('floating_ip', address, floating_ip_address=address, fixed_ip_address='', **body)
+
+        return self.fake.do('create floating_ip', work)
+
+    def update_ip(self, identity: str, port_id: str) -> Item:
+        def work() -> Item:
+            self.fake.kinds['floating_ip'][identity].port_id = port_id
+            return self.fake.kinds['floating_ip'][identity]
+
+        return self.fake.do('update floating_ip', work)
+
+    def delete_ip(self, identity: str) -> None:
+        self.fake.delete('floating_ip', identity)
+
+    def delete_port(self, identity: str) -> None:
+        self.fake.delete('port', identity)
+
+    def delete_router(self, identity: str) -> None:
+        self.fake.delete('router', identity)
+
+    def delete_subnet(self, identity: str) -> None:
+        self.fake.delete('subnet', identity)
+
+    def delete_network(self, identity: str) -> None:
+        self.fake.delete('network', identity)
+
+    def delete_security_group(self, identity: str) -> None:
+        self.fake.delete('security_group', identity)
+
+
+class _Volumes(_Part):
+    def volumes(self, details: bool = True) -> Iterator[Item]:
+        return self.fake.listed('volume')
+
+    def snapshots(self, details: bool = True) -> Iterator[Item]:
+        return self.fake.listed('snapshot')
+
+    def create_volume(self, **body: Any) -> Item:
+        return self.fake.do('create volume', lambda: self.fake.add('volume', **{**body, 'status': 'available'}))
+
+    def delete_volume(self, identity: str) -> None:
+        self.fake.delete('volume', identity)
+
+    def delete_snapshot(self, identity: str) -> None:
+        self.fake.delete('snapshot', identity)
+
+
+class _Images(_Part):
+    def images(self, owner: str | None = None) -> list[Item]:
+        return self.fake.do('list image', lambda: [i for i in self.fake.images if owner in (None, i.owner)])
+
+    def delete_image(self, identity: str) -> None:
+        self.fake.delete('image', identity)
+
+
+class _Balancers(_Part):
+    def load_balancers(self, project_id: str) -> Iterator[Item]:
+        return self.fake.listed('load_balancer', project_id=project_id)
+
+    def delete_load_balancer(self, identity: str, cascade: bool) -> None:
+        self.fake.delete('load_balancer', identity)
+
+
+class _Identity(_Part):
+    def application_credentials(self, user: str) -> Iterator[Item]:
+        return self.fake.listed('application_credential')
+
+    def delete_application_credential(self, user: str, identity: str) -> None:
+        self.fake.delete('application_credential', identity)
