@@ -20,6 +20,7 @@ COMMANDS = {
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),
     'nodes': ('nodes', 'provision, list and delete test nodes'),
     'plane': ('plane', 'start, stop and look at the management plane'),
+    'bundle': ('bundle', 'pack scs-ci for a plane host'),
     'deploy': ('deploy', 'create clusters from published releases'),
     'purge': ('purge', 'delete everything of a run and prove it'),
     'report': ('report', 'turn a run directory into a verdict'),

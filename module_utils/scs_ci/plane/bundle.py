@@ -1,0 +1,176 @@
+"""Archives that bring scs-ci to a plane host which has a Python and nothing else, not even a network.
+
+Runs on the controller and imports the standard library only: a Zuul executor has no Kubernetes client.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import ToolProblem, UsageProblem
+from ..core.process import check
+
+ARCHIVE = 'archive.tar.gz'
+# Seconds for the download of about 30 MB of wheels; a slow mirror needs minutes.
+INSTALL_SECONDS = 900
+COMPRESSION = 1  # programs shrink to 40 % in seconds; higher levels take minutes for a few percent
+# glibc 2.28 is older than that of every supported system, and every wheel of the lock exists for it.
+PLATFORM = 'manylinux_2_28'
+# Not needed on a plane host: an oracle of the tests, and what is for people.
+LEFT_OUT = frozenset({'csctl', 'clusterctl', 'kubeadm'})
+# glibc systems on which the programs and the wheels exist.
+MACHINES = ('x86_64', 'aarch64')
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One archive. name: directory on the host, unique for its content; sha256: of the archive file."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+def cache_root() -> Path:
+    """Directory of everything that can be made again."""
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'scs-ci'
+
+
+def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:
+    """Third-party packages of the lock, as wheels for the host's Python ('3.11') and machine ('x86_64')."""
+    if machine not in MACHINES:
+        raise UsageProblem(
+            'cannot bundle for', f'machine {machine}', f'known are {", ".join(MACHINES)}', 'use another host'
+        )
+    lock = checkout / 'requirements' / 'runtime.txt'
+    if not lock.is_file():
+        raise UsageProblem('cannot find', f'lock {lock}', 'no such file', 'run it from a complete checkout of scs-ci')
+    target = [f'--python-version={python}', f'--python-platform={machine}-{PLATFORM}', '--only-binary=:all:']
+
+    def fill(place: Path) -> None:
+        check(
+            [*_uv(cache), 'pip', 'install', '--quiet', '--require-hashes', '--link-mode=copy', *target]
+            + ['--target', str(place), '--requirement', str(lock)],
+            timeout=INSTALL_SECONDS,
+            advice='check that the controller reaches a Python package index',
+        )
+        shutil.rmtree(place / 'bin', ignore_errors=True)  # console scripts with the controller's interpreter in them
+
+    key = _hash([b'packages 1', lock.read_bytes(), ' '.join(target).encode()])
+    return _ensure(cache, f'packages-{python}-{machine}', key, fill)
+
+
+def code(checkout: Path, cache: Path) -> Bundle:
+    """The package scs_ci of the checkout under test."""
+    source = checkout / 'module_utils' / 'scs_ci'
+    files = sorted(path for path in source.rglob('*.py') if path.is_file())
+
+    def fill(place: Path) -> None:
+        for path in files:
+            target = place / 'scs_ci' / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+    parts = [part for path in files for part in (str(path.relative_to(source)).encode(), path.read_bytes())]
+    return _ensure(cache, 'code', _hash([b'code 1', *parts]), fill)
+
+
+def tools(directory: Path, cache: Path) -> Bundle:
+    """The Go programs with their manifests; hard links where possible, for it is a gigabyte."""
+    if not (directory / 'bin').is_dir():
+        raise UsageProblem('cannot find', f'programs in {directory}', 'there is no bin/', "build them ('make tools')")
+    programs = sorted(path for path in (directory / 'bin').iterdir() if path.name not in LEFT_OUT)
+
+    def fill(place: Path) -> None:
+        (place / 'bin').mkdir()
+        for path in programs:
+            _link(path, place / 'bin' / path.name)
+        shutil.copytree(directory / 'manifests-src', place / 'manifests-src', symlinks=False)
+        shutil.copyfile(directory / 'versions.json', place / 'versions.json')
+
+    sizes = [f'{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}'.encode() for path in programs]
+    return _ensure(cache, 'tools', _hash([b'tools 1', str(directory).encode(), *sizes]), fill)
+
+
+def _ensure(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> Bundle:
+    """The archive in the cache; made in a sibling under a lock and renamed, so that nobody sees half of one."""
+    entry = cache / f'bundle-{kind}-{key}'
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f'.bundle-{kind}.lock').open('w') as lock:
+        # Without a limit of its own: the holder's work is bounded, and its lock vanishes with it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not entry.is_dir():
+            with tempfile.TemporaryDirectory(dir=cache, prefix=f'.bundle-{kind}-') as temporary:
+                content, made = Path(temporary, 'content'), Path(temporary, 'made')
+                content.mkdir()
+                made.mkdir()
+                fill(content)
+                pack(content, made / ARCHIVE)
+                (made / 'sha256').write_text(_file_hash(made / ARCHIVE))
+                made.rename(entry)
+    return Bundle(f'{kind}-{key}', str(entry / ARCHIVE), (entry / 'sha256').read_text())
+
+
+def pack(source: Path, archive: Path) -> None:
+    """A gzipped tar of what is below source; equal content gives equal bytes."""
+    try:
+        with (
+            archive.open('wb') as file,
+            gzip.GzipFile('', 'wb', COMPRESSION, file, mtime=0) as stream,
+            tarfile.open(fileobj=stream, mode='w') as tar,
+        ):
+            for path in sorted(source.rglob('*')):
+                tar.add(path, str(path.relative_to(source)), recursive=False, filter=_plain)
+    except OSError as error:
+        raise ToolProblem(
+            'cannot write', f'archive {archive}', error.strerror or str(error), 'free disk space'
+        ) from error
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without owner, time and odd modes."""
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = 'root'
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+
+
+def _uv(cache: Path) -> list[str]:
+    """uv from PATH, from the controller's Python or from the set-up's cache. pip cannot resolve for another Python."""
+    found = shutil.which('uv') or next((str(path) for path in sorted(cache.glob('uv-*/bin/uv'))), None)
+    if found:
+        return [found]
+    beside = Path(sys.executable).with_name('uv')
+    if beside.is_file():
+        return [str(beside)]
+    raise ToolProblem('cannot find', 'program uv', 'not in PATH', "install it on the controller ('pip install uv')")
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(len(part).to_bytes(8, 'big') + part)
+    return found.hexdigest()[:16]
+
+
+def _file_hash(path: Path) -> str:
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
