@@ -21,7 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_versions(parser)
     parser.add_argument('--checkout', type=Path, metavar='PATH', help='default: the checkout of the run')
     parser.add_argument('--mode', choices=MODES, default='hash', help='how the version is made (default hash)')
-    parser.add_argument('--tools', type=Path, metavar='DIR', help='directory with the Go programs (default SCS_CI_TOOLS)')
+    parser.add_argument(
+        '--tools', type=Path, metavar='DIR', help='directory with the Go programs (default SCS_CI_TOOLS)'
+    )
 
 
 def run(options: argparse.Namespace) -> Exit:

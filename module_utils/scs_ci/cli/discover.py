@@ -28,19 +28,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument('--checkout', type=Path, required=True, metavar='PATH', help='checkout of cluster stacks')
     parser.add_argument('--stacks', default='', metavar='LIST', help='only these: paths or globs, separated by commas')
-    parser.add_argument('--changed-since', default='', metavar='REF', help='only versions whose content differs from REF')
+    parser.add_argument(
+        '--changed-since', default='', metavar='REF', help='only versions whose content differs from REF'
+    )
     parser.add_argument('--cloud', default='', metavar='NAME', help='name in clouds.yaml')
     parser.add_argument('--tier', default='e2e', choices=sorted(planning.TIERS), help='how much to test (default e2e)')
-    parser.add_argument('--owner', default=os.environ.get('USER', 'unknown'), metavar='NAME', help='who pays for the run')
+    parser.add_argument(
+        '--owner', default=os.environ.get('USER', 'unknown'), metavar='NAME', help='who pays for the run'
+    )
     parser.add_argument('--run-id', default='', metavar='ID', help='default: that of the run directory, or a new one')
-    parser.add_argument('--expires-hours', type=float, default=EXPIRES_HOURS, metavar='N', help=f'default {EXPIRES_HOURS}')
-    parser.add_argument('--repeat', default='', metavar='COMMAND', help='the command that repeats the run, for the report')
+    parser.add_argument(
+        '--expires-hours', type=float, default=EXPIRES_HOURS, metavar='N', help=f'default {EXPIRES_HOURS}'
+    )
+    parser.add_argument(
+        '--repeat', default='', metavar='COMMAND', help='the command that repeats the run, for the report'
+    )
 
 
 def run(options: argparse.Namespace) -> Exit:
     checkout = Path(options.checkout).absolute()
     if options.expires_hours <= 0:
-        raise UsageProblem('cannot use', '--expires-hours', f'{options.expires_hours} is not positive', 'give hours > 0')
+        raise UsageProblem(
+            'cannot use', '--expires-hours', f'{options.expires_hours} is not positive', 'give hours > 0'
+        )
     # Before anything is written: a wrong path or name must not leave a half-made run directory.
     places = discover.choose(discover.find(checkout), options.stacks.split(','))
     chosen = _reasons(options, checkout, places)

@@ -22,7 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_versions(parser)
     parser.add_argument('--registry', required=True, metavar='HOST[:PORT]/REPOSITORY', help='where to push')
-    parser.add_argument('--ca', type=Path, metavar='FILE', help="CA of the registry's certificate (default: the system's)")
+    parser.add_argument(
+        '--ca', type=Path, metavar='FILE', help="CA of the registry's certificate (default: the system's)"
+    )
     parser.epilog = 'The account comes from OCI_USERNAME and OCI_PASSWORD.'
 
 
@@ -42,7 +44,9 @@ def run(options: argparse.Namespace) -> Exit:
         }
         files = read_release(state.directory / RELEASES / tag)
         done = publish(files, tag, annotations, repository)
-        state.facts.update(built, reference=done.reference, digest=done.digest, new=done.new, repository=str(repository))
+        state.facts.update(
+            built, reference=done.reference, digest=done.digest, new=done.new, repository=str(repository)
+        )
         state.reason = '' if done.new else 'exactly this release was there already'
         state.say(f'{done.reference}@{done.digest}')
 

@@ -17,7 +17,7 @@ MOST_MEMBERS = 20_000
 
 @dataclass(frozen=True)
 class Archive:
-    """A packed chart. path: where it lies; name, version: from the Chart.yaml inside; problem: why it could not be read."""
+    """A packed chart. path: where it lies; name, version: from the Chart.yaml inside; problem: why it is unreadable."""
 
     path: str
     name: str

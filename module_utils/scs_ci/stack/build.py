@@ -45,7 +45,9 @@ def build(stack: Stack, target: Path, helm: Helm, mode: str = 'hash') -> Release
         raise UsageProblem('cannot build', f'in mode {mode!r}', f'known are {", ".join(MODES)}', 'use one of them')
     identity = release.demand_identity(stack)
     if stack.class_chart is None:
-        raise ProductProblem('cannot release', f'stack {stack.path}', 'it has no cluster-class/Chart.yaml', 'add the class chart')
+        raise ProductProblem(
+            'cannot release', f'stack {stack.path}', 'it has no cluster-class/Chart.yaml', 'add the class chart'
+        )
     content = hashes(stack.files)
     versions = release.hash_versions(content)
     made = _contents(stack, identity, versions, content, helm)
@@ -124,7 +126,10 @@ def facts(built: Release, stack: Stack) -> dict[str, Any]:
         'minor': f'{built.identity.kubernetes.major}.{built.identity.kubernetes.minor}',
         'kubernetes': str(built.identity.kubernetes),
         'stages': list(stack.stage_names),
-        'hooks': {hook: [s.name for s in stack.stages if s.hook == hook] for hook in dict.fromkeys(s.hook for s in stack.stages)},
+        'hooks': {
+            hook: [s.name for s in stack.stages if s.hook == hook]
+            for hook in dict.fromkeys(s.hook for s in stack.stages)
+        },
         'hash': built.hashes.cluster_stack,
         'files': built.digests,
     }

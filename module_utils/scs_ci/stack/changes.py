@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.process import Completed, run
@@ -37,8 +37,8 @@ def commit(checkout: Path) -> str:
 def changed(checkout: Path, reference: str, places: Sequence[Place]) -> dict[str, str]:
     """Path of each stack that differs from `reference` -> the reason. Missing stacks have not changed.
 
-    A stack differs when any file below it has another content, is new or is gone, or when a file in a directory between the
-    checkout and the stack does (the shared image list of layout B, for example; documents excepted).
+    A stack differs when any file below it has another content, is new or is gone, or when a file in a directory between
+    the checkout and the stack does (the shared image list of layout B, for example; documents excepted).
     """
     _verify(checkout, reference)
     before = _listing(checkout, reference)
@@ -78,7 +78,7 @@ def _reason(checkout: Path, path: str, before: Mapping[str, str]) -> str:
         more = f' and {len(own) - SHOWN} more' if len(own) > SHOWN else ''
         return f'changed: {", ".join(name.removeprefix(prefix) for name in own[:SHOWN])}{more}'
     for directory in _between(path):
-        shared = {n: b for n, b in before.items() if os.path.dirname(n) == directory and not _document(n)}
+        shared = {n: b for n, b in before.items() if _parent(n) == directory and not _document(n)}
         now = [n for n in _beside(checkout, directory) if not _document(n)]
         differing = _different(checkout, shared, now, algorithm)
         if differing:
@@ -94,7 +94,7 @@ def _different(checkout: Path, old: Mapping[str, str], now: Sequence[str], algor
 def blob_id(path: Path, algorithm: str) -> str:
     """The id git gives to the file's content; of a link, to its target's name."""
     try:
-        content = os.readlink(os.fsencode(path)) if path.is_symlink() else path.read_bytes()
+        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
     except OSError as error:
         raise UsageProblem('cannot read', str(path), error.strerror or str(error), 'fix its permissions') from error
     return hashlib.new(algorithm, b'blob %d\0' % len(content) + content).hexdigest()
@@ -108,7 +108,7 @@ def _below(checkout: Path, path: str) -> list[str]:
 
 
 def _beside(checkout: Path, directory: str) -> list[str]:
-    return [name for name in _below(checkout, directory or '.') if os.path.dirname(name) == directory]
+    return [name for name in _below(checkout, directory or '.') if _parent(name) == directory]
 
 
 def _between(path: str) -> list[str]:
@@ -117,5 +117,10 @@ def _between(path: str) -> list[str]:
     return ['/'.join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 
 
+def _parent(name: str) -> str:
+    """Directory of a file, '' for the checkout itself."""
+    return name.rpartition('/')[0]
+
+
 def _document(name: str) -> bool:
-    return DOCUMENT.fullmatch(os.path.basename(name)) is not None
+    return DOCUMENT.fullmatch(PurePosixPath(name).name) is not None

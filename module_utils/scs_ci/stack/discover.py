@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import ProductProblem, UsageProblem
+from ..core.errors import UsageProblem
 from .model import CLASS_DIR, LAYOUT_A, LAYOUT_B, TOOL_CONFIG, Stack, build_model
 from .sources import read_tree
 from .versions import Kubernetes, parse_kubernetes
@@ -39,7 +39,9 @@ def find(checkout: Path) -> tuple[Place, ...]:
     below a stack is not searched. Links to directories are not followed. Raises UsageProblem if there are none.
     """
     if not checkout.is_dir():
-        raise UsageProblem('cannot search', f'checkout {checkout}', 'it is not a directory', 'give the path of a checkout')
+        raise UsageProblem(
+            'cannot search', f'checkout {checkout}', 'it is not a directory', 'give the path of a checkout'
+        )
     start = checkout / PROVIDERS if (checkout / PROVIDERS).is_dir() and _layout(checkout) is None else checkout
     found = tuple(sorted(_search(checkout, start, DEEPEST), key=lambda place: place.path))
     if not found:
@@ -69,7 +71,9 @@ def _search(checkout: Path, directory: Path, levels: int) -> list[Place]:
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError as error:
-        raise UsageProblem('cannot search', str(directory), error.strerror or str(error), 'fix its permissions') from error
+        raise UsageProblem(
+            'cannot search', str(directory), error.strerror or str(error), 'fix its permissions'
+        ) from error
     below = [e for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith('.')]
     return [p for e in below if e.name not in NOT_SOURCE for p in _search(checkout, Path(e.path), levels - 1)]
 
@@ -89,7 +93,10 @@ def choose(places: Sequence[Place], patterns: Iterable[str]) -> tuple[Place, ...
             names = [place.path for place in places]
             near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.4) or names[:5]
             raise UsageProblem(
-                'cannot find stack', repr(pattern), f'the checkout has {len(names)} stacks', f'nearest: {", ".join(near)}'
+                'cannot find stack',
+                repr(pattern),
+                f'the checkout has {len(names)} stacks',
+                f'nearest: {", ".join(near)}',
             )
         chosen |= hits
     return tuple(place for place in places if place in chosen)
@@ -136,7 +143,7 @@ def listed_versions(text: str) -> list[Kubernetes]:
 
 
 def key(stack: Stack) -> str:
-    """Directory of the version in a run: `<provider>-<stack>-<major>-<minor>`; from the path where nothing is declared."""
+    """Directory of the version in a run, `<provider>-<stack>-<major>-<minor>`; from the path if nothing is declared."""
     identity = stack.identity
     if identity:
         return _safe(identity.base)

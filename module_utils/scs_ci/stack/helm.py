@@ -71,7 +71,9 @@ class Helm:
         done = self.run('package', chart, '--version', version, '-d', target, seconds=PACKAGE_SECONDS, cwd=self.home)
         made = set(target.glob('*.tgz')) - before
         if done.code or len(made) != 1:
-            raise ToolProblem('cannot pack', f'chart {chart.name}', done.last_words(), "run 'scs-ci check' on the stack")
+            raise ToolProblem(
+                'cannot pack', f'chart {chart.name}', done.last_words(), "run 'scs-ci check' on the stack"
+            )
         return made.pop()
 
     def _environment(self) -> dict[str, str]:
@@ -82,7 +84,7 @@ class Helm:
 
 @contextmanager
 def helm(tools: Path | None) -> Iterator[Helm]:
-    """The helm of a tools directory (with or without bin/), of SCS_CI_TOOLS or of PATH; its home lives as long as the block."""
+    """The helm of a tools directory, of SCS_CI_TOOLS or of PATH; its home lives as long as the block."""
     program = find(tools, os.environ)
     with TemporaryDirectory(prefix='scs-ci-helm-') as home:
         yield Helm(program, Path(home))
@@ -95,7 +97,9 @@ def find(tools: Path | None, environment: Mapping[str, str]) -> Path:
         for candidate in (named / 'bin' / 'helm', named / 'helm'):
             if os.access(candidate, os.X_OK):
                 return candidate.absolute()
-        raise ToolProblem('cannot find', f'program helm in {named}', 'no bin/helm', "run 'make tools' or correct the directory")
+        raise ToolProblem(
+            'cannot find', f'program helm in {named}', 'no bin/helm', "run 'make tools' or correct the directory"
+        )
     found = shutil.which('helm', path=environment.get('PATH'))
     if not found:
         advice = "run 'make tools', set SCS_CI_TOOLS or install helm 3"
@@ -112,7 +116,9 @@ def split(text: str) -> tuple[Rendered, ...]:
             parts.append((match[1], []))
         elif parts:
             parts[-1][1].append(line)
-    return tuple(Rendered(template, '\n'.join(lines).removesuffix('---\n').removesuffix('---')) for template, lines in parts)
+    return tuple(
+        Rendered(template, '\n'.join(lines).removesuffix('---\n').removesuffix('---')) for template, lines in parts
+    )
 
 
 def failed(answer: str) -> Output:

@@ -89,7 +89,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What helm printed for one template: text begins at `line` of the whole rendering."""
+    """What helm printed for one template. template: path below the chart's directory."""
 
     template: str
     text: str
@@ -100,6 +100,7 @@ class Rendering:
     """A chart rendered as the Cluster Stack Operator does it, or why that failed.
 
     file, line: of the template in the stack's source that made helm fail, as far as helm said it.
+    unavailable: why it could not be tried, which is no defect of the stack.
     """
 
     chart: str
@@ -107,6 +108,7 @@ class Rendering:
     error: str = ''
     file: str = ''
     line: int = 1
+    unavailable: str = ''
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Stack:
     """One cluster stack at one Kubernetes version.
 
     path: relative to the checkout. directory: the last components of the path, for stacks that state no name.
-    provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (old convention).
+    provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (older).
     """
 
     path: str
@@ -236,7 +238,8 @@ def _chart(path: str, files: Mapping[str, bytes], parsed: Mapping[str, YamlFile]
 def _dependencies(file: YamlFile) -> tuple[Dependency, ...]:
     entries = file.root.items('dependencies') if file.root is not None else ()
     return tuple(
-        Dependency(e.value('name'), e.value('version'), e.value('repository'), e.value('alias'), e.line) for e in entries
+        Dependency(e.value('name'), e.value('version'), e.value('repository'), e.value('alias'), e.line)
+        for e in entries
     )
 
 

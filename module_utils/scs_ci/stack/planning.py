@@ -39,7 +39,9 @@ def make_plan(
 def _planned(stack: Stack, reason: str, stages: Sequence[str], providers: frozenset[str]) -> PlannedVersion:
     provider = stack.provider.text
     foreign = provider not in providers and bool(provider)
-    skipped = {'deploy': f'this plane has no infrastructure provider {provider!r}'} if foreign and 'deploy' in stages else {}
+    skipped = (
+        {'deploy': f'this plane has no infrastructure provider {provider!r}'} if foreign and 'deploy' in stages else {}
+    )
     return PlannedVersion(
         key=key(stack),
         path=stack.path,

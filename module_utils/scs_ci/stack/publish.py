@@ -57,16 +57,16 @@ def read_release(directory: Path) -> dict[str, bytes]:
             'cannot read', f'release {directory}', error.strerror or str(error), "run 'scs-ci build' first"
         ) from error
     if 'metadata.yaml' not in files:
-        raise ToolProblem('cannot publish', f'release {directory}', 'it has no metadata.yaml', "run 'scs-ci build' again")
+        raise ToolProblem(
+            'cannot publish', f'release {directory}', 'it has no metadata.yaml', "run 'scs-ci build' again"
+        )
     return files
 
 
-def publish(
-    files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str], repository: Repository
-) -> Published:
+def publish(files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str], repository: Repository) -> Published:
     """Push the files of a release as `repository:tag`, then pull and compare everything.
 
-    A tag that already holds exactly these files is a success; with other files TagTaken is raised and nothing is changed.
+    A tag that already holds exactly these files is a success; with other files TagTaken is raised, nothing changed.
     """
     existing = repository.manifest(tag)
     if existing:
@@ -126,6 +126,9 @@ def _verify(files: Mapping[str, bytes], tag: str, repository: Repository) -> str
     pulled = {name: repository.blob(blob) for name, blob in layer_digests(manifest).items()}
     if pulled != dict(files):
         raise TagTaken(
-            'found other content in', f'release {repository}:{tag}', 'somebody pushed the same tag meanwhile', 'run it again'
+            'found other content in',
+            f'release {repository}:{tag}',
+            'somebody pushed the same tag meanwhile',
+            'run it again',
         )
     return digest

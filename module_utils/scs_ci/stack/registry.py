@@ -1,4 +1,4 @@
-"""A repository in an OCI registry: bounded requests, TLS with a CA of one's own, errors in the words of this project."""
+"""A repository in an OCI registry: bounded requests, TLS with any CA, errors in the words of this project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import oras.container
-import oras.provider
+import oras.container  # type: ignore[import-untyped]
+import oras.provider  # type: ignore[import-untyped]
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
@@ -22,7 +22,9 @@ from ..core.errors import CredentialProblem, InfrastructureProblem, UsageProblem
 # To connect, and between two pieces of an answer. Registries answer in milliseconds; a busy Harbor in seconds.
 TIMEOUT = (10.0, 60.0)
 # Connection failures and gateway errors pass; three tries with 0.5, 1, 2 s between them bridge a restart.
-RETRY = Retry(total=3, backoff_factor=0.5, status_forcelist=(502, 503, 504), allowed_methods=None, raise_on_status=False)
+RETRY = Retry(
+    total=3, backoff_factor=0.5, status_forcelist=(502, 503, 504), allowed_methods=None, raise_on_status=False
+)
 MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 ACCEPT = f'{MANIFEST_TYPE}, application/vnd.docker.distribution.manifest.v2+json'
 MOST_BLOB = 256 * 1024 * 1024
@@ -41,7 +43,10 @@ class Credentials:
         user, password = environment.get('OCI_USERNAME', ''), environment.get('OCI_PASSWORD', '')
         if bool(user) != bool(password):
             raise UsageProblem(
-                'cannot use', 'the registry credentials', 'only one of OCI_USERNAME and OCI_PASSWORD is set', 'set both or none'
+                'cannot use',
+                'the registry credentials',
+                'only one of OCI_USERNAME and OCI_PASSWORD is set',
+                'set both or none',
             )
         return cls(user, password)
 
@@ -52,12 +57,19 @@ class Credentials:
 class _Adapter(HTTPAdapter):
     """Gives every request a time limit, for oras sets none."""
 
-    def send(self, request: Any, **options: Any) -> Any:
-        options['timeout'] = options.get('timeout') or TIMEOUT
-        return super().send(request, **options)
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float | None, float | None] | None = None,
+        verify: bool | str = True,
+        cert: str | tuple[str, str] | None = None,
+        proxies: dict[str, str] | None = None,
+    ) -> requests.Response:
+        return super().send(request, stream, timeout or TIMEOUT, verify, cert, proxies)
 
 
-class _Provider(oras.provider.Registry):
+class _Provider(oras.provider.Registry):  # type: ignore[misc]
     """oras without its own retries: they sleep up to two minutes, also on errors that do not pass."""
 
     def do_request(self, *words: Any, **options: Any) -> requests.Response:
@@ -71,7 +83,9 @@ class Repository:
         """Raises UsageProblem for a reference without host or path or with a tag, or for a CA file that is missing."""
         host, _, path = reference.removeprefix('oci://').removeprefix('https://').rstrip('/').partition('/')
         if not host or not path or '@' in path or ':' in path:
-            raise UsageProblem('cannot use', f'registry {reference!r}', 'it is not HOST[:PORT]/REPOSITORY', 'correct it')
+            raise UsageProblem(
+                'cannot use', f'registry {reference!r}', 'it is not HOST[:PORT]/REPOSITORY', 'correct it'
+            )
         if ca and not ca.is_file():
             raise UsageProblem('cannot read', f'CA file {ca}', 'no such file', 'correct --ca')
         self.host, self.path, self.ca = host, path, ca
@@ -96,7 +110,10 @@ class Repository:
         found = f'sha256:{hashlib.sha256(answer.content).hexdigest()}'
         if found != digest:
             raise InfrastructureProblem(
-                'got other content than stored for', f'blob {digest} of {self}', found, 'ask the operator of the registry'
+                'got other content than stored for',
+                f'blob {digest} of {self}',
+                found,
+                'ask the operator of the registry',
             )
         return answer.content
 

@@ -46,7 +46,9 @@ def demand_identity(stack: Stack) -> Identity:
         answer = f'{place} states Kubernetes version {stack.kubernetes.text!r}'
         raise ProductProblem('cannot release', f'stack {stack.path}', answer, 'write it as vX.Y.Z')
     if identity.kubernetes.patch is None:
-        answer = f'{place} states the minor {identity.kubernetes} only, and no image list beside the stack has a patch of it'
+        answer = (
+            f'{place} states the minor {identity.kubernetes} only, and no image list beside the stack has a patch of it'
+        )
         raise ProductProblem('cannot release', f'stack {stack.path}', answer, 'state the full version')
     if '-' in identity.provider + identity.name:
         answer = f'provider {identity.provider!r} or name {identity.name!r} has a dash, so its tags cannot be read back'
@@ -55,7 +57,7 @@ def demand_identity(stack: Stack) -> Identity:
 
 
 def metadata(identity: Identity, versions: Versions) -> str:
-    """metadata.yaml, byte for byte as csctl writes it; the node image version is never left out, for CSO refuses that."""
+    """metadata.yaml, byte for byte as csctl writes it; the node image version is always there, for CSO demands it."""
     return (
         'apiVersion: metadata.clusterstack.x-k8s.io/v1alpha1\n'
         'versions:\n'

@@ -42,7 +42,9 @@ def parse_release(text: str) -> ReleaseVersion:
     """A release version in either form; UsageProblem for anything else."""
     match = DOTTED.fullmatch(text) or DASHED.fullmatch(text)
     if not match:
-        raise UsageProblem('cannot read release version', repr(text), 'it is neither vN nor vN-channel.patch', 'correct it')
+        raise UsageProblem(
+            'cannot read release version', repr(text), 'it is neither vN nor vN-channel.patch', 'correct it'
+        )
     return ReleaseVersion(int(match['major']), match['channel'] or STABLE, match['patch'] or '')
 
 

@@ -1,0 +1,74 @@
+"""From a line that helm printed back to the template line that printed it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .model import Chart, Rendered, Stack
+
+ACTION = re.compile(r'\{\{.*?\}\}')
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A place in the source. own: False when the template is inside a packed chart, and the place names that chart."""
+
+    file: str
+    line: int
+    own: bool
+
+
+def origin(stack: Stack, chart: Chart, part: Rendered, line: int) -> Origin:
+    """The source of a line (from 1) of a rendered template."""
+    file = f'{chart.path}/{part.template}'
+    if file in stack.files:
+        printed = part.text.split('\n')
+        return Origin(file, template_line(stack.text(file), printed, line), True)
+    name = part.template.split('/')[1] if part.template.startswith('charts/') else ''
+    dependency = next((d for d in chart.dependencies if name in (d.alias, d.name)), None)
+    return Origin(chart.meta.path, dependency.line if dependency else 1, False)
+
+
+def template_line(template: str, printed: list[str], line: int) -> int:
+    """The template line (from 1) that most likely printed `printed[line - 1]`.
+
+    Lines are compared with their actions taken as wildcards. Of several candidates the one whose relative place
+    is nearest is taken, counted from the last line before that can only come from one place.
+    """
+    sources = template.split('\n')
+    patterns = [_pattern(source) for source in sources]
+    target = printed[min(line, len(printed)) - 1] if printed else ''
+    start, anchor = _anchor(patterns, printed, line - 1)
+    candidates = [
+        i for i, pattern in enumerate(patterns) if i >= start and pattern and pattern.fullmatch(target.strip())
+    ]
+    if not candidates:
+        return start + 1
+    expected = start + (line - 1 - anchor)
+    # an exact text beats a wildcard line, then the nearest
+    best = min(
+        candidates, key=lambda i: ('{{' in sources[i] and sources[i].strip() != target.strip(), abs(i - expected))
+    )
+    return best + 1
+
+
+def _anchor(patterns: list[re.Pattern[str] | None], printed: list[str], before: int) -> tuple[int, int]:
+    """(template index, printed index) of the last printed line before that matches exactly one template line."""
+    for index in range(min(before, len(printed)) - 1, -1, -1):
+        text = printed[index].strip()
+        if not text:
+            continue
+        hits = [i for i, pattern in enumerate(patterns) if pattern and pattern.fullmatch(text)]
+        if len(hits) == 1:
+            return hits[0], index
+    return 0, 0
+
+
+def _pattern(source: str) -> re.Pattern[str] | None:
+    """What a template line can print, or None when it prints nothing of its own."""
+    text = source.strip()
+    literal = ACTION.sub('', text).strip()
+    if not literal:
+        return None
+    return re.compile('.*?'.join(re.escape(part) for part in ACTION.split(text)))

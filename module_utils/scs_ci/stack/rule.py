@@ -1,0 +1,101 @@
+"""What a rule is: a pure function over the model of a stack, with its reason and a pair of examples.
+
+A rule is one file in `rules/` that defines RULE; nothing else has to be touched to add one. Rules read the Stack they
+are given and nothing else: no file, no program, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..core.records import Severity
+from .helm import split
+from .model import LAYOUT_A, Rendered, Rendering, Stack, build_model
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A defect that a rule found. file: relative to the stack directory; severity: None means that of the rule."""
+
+    file: str
+    line: int
+    message: str
+    seen: str | None = None
+    wanted: str | None = None
+    fix: str | None = None
+    column: int | None = None
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A change to BASE. files: path -> text, None deletes; rendered: chart directory -> what helm printed;
+
+    failed: chart directory -> error of helm; hits: the places where the rule must strike, (file, line) each.
+    """
+
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    rendered: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    hits: tuple[tuple[str, int], ...] = ()
+    layout: str = LAYOUT_A
+
+
+@dataclass(frozen=True)
+class Rule:
+    """id: as printed; severity: how sure and how bad; motivation: what happened in the past or would happen."""
+
+    id: str
+    severity: Severity
+    title: str
+    motivation: str
+    check: Callable[[Stack], Iterable[Hit]]
+    bad: tuple[Example, ...]
+    good: tuple[Example, ...] = (Example(),)
+
+
+# The smallest stack without a defect; examples change it.
+BASE: Mapping[str, str] = {
+    'csctl.yaml': (
+        'apiVersion: csctl.clusterstack.x-k8s.io/v1alpha1\n'
+        'config:\n'
+        '  clusterStackName: demo\n'
+        '  kubernetesVersion: v1.34.7\n'
+        '  provider:\n'
+        '    apiVersion: openstack.csctl.clusterstack.x-k8s.io/v1alpha1\n'
+        '    type: openstack\n'
+    ),
+    'clusteraddon.yaml': (
+        'apiVersion: clusteraddonconfig.x-k8s.io/v1alpha1\n'
+        'clusterAddonVersion: clusteraddons.clusterstack.x-k8s.io/v1alpha1\n'
+        'addonStages:\n'
+        '  AfterControlPlaneInitialized:\n'
+        '    - name: cni\n'
+        '      action: apply\n'
+    ),
+    'cluster-class/Chart.yaml': (
+        'apiVersion: v2\nname: openstack-demo-1-34-cluster-class\ntype: application\nversion: v1\n'
+    ),
+    'cluster-class/templates/class.yaml': (
+        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\n'
+        'metadata:\n  name: {{ .Release.Name }}-{{ .Chart.Version }}\n'
+    ),
+    'cluster-addon/cni/Chart.yaml': 'apiVersion: v2\nname: cni\ntype: application\nversion: v1\n',
+}
+
+
+def example_stack(example: Example) -> Stack:
+    """The model of an example, as the check would see it."""
+    files: dict[str, str | None] = {**BASE, **example.files}
+    content = {path: text.encode() for path, text in files.items() if text is not None}
+    renderings = [Rendering(chart, _parts(text)) for chart, text in example.rendered.items()]
+    renderings += [
+        Rendering(chart, error=text, file=f'{chart}/templates/class.yaml', line=1)
+        for chart, text in example.failed.items()
+    ]
+    return build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
+
+
+def _parts(text: str) -> tuple[Rendered, ...]:
+    return tuple(Rendered(part.template.partition('/')[2], part.text) for part in split(text))

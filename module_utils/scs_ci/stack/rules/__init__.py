@@ -1,0 +1,1 @@
+"""One rule per module, each with `RULE`; see ../rule.py."""
