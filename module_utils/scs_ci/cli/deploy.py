@@ -157,7 +157,8 @@ def _choice(name: str) -> CloudChoice:
     with failures.cloud_errors('cannot list flavors and networks of', f'cloud {name}'):
         flavors = [Flavor(f.name, f.vcpus, f.ram, f.disk) for f in cloud.sdk.compute.flavors()]
         networks = [network.id for network in cloud.sdk.network.networks(is_router_external=True)]
-    return CloudChoice(choose_flavor(flavors), networks[0] if len(networks) == 1 else '')
+    flavor = choose_flavor(flavors)
+    return CloudChoice(flavor.name, bool(flavor.disk), networks[0] if len(networks) == 1 else '')
 
 
 def _renderer(directory: RunDirectory, tools: Path | None) -> stage.Render:
@@ -181,7 +182,7 @@ def _overrides(path: Path | None) -> Callable[[PlannedVersion, Object], Mapping[
 
 def _yaml(path: Path, what: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(_text(path, what))
+        content = yaml.safe_load(_text(path, what)) or {}  # an empty file says nothing, and that is a mapping
     except yaml.YAMLError as error:
         raise UsageProblem('cannot parse', f'{what} {path}', str(error), 'fix the YAML') from error
     if not isinstance(content, dict):

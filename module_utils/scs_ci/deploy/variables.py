@@ -32,9 +32,10 @@ class Flavor:
 
 @dataclass(frozen=True)
 class CloudChoice:
-    """What was chosen from the cloud for clusters. Empty: leave the class's default alone."""
+    """What was chosen of the cloud for clusters. Empty: leave the default alone. local_disk: whether the flavor has one."""
 
     flavor: str = ''
+    local_disk: bool = True
     external_network: str = ''
 
 
@@ -46,17 +47,19 @@ class Identity:
     cloud: str = 'openstack'
 
 
-def choose_flavor(flavors: Iterable[Flavor]) -> str:
-    """The smallest flavor that carries a node and has a local disk; the first by name among equals."""
+def choose_flavor(flavors: Iterable[Flavor]) -> Flavor:
+    """The smallest flavor that carries a node, with a local disk if there is one; the first by name among equals."""
     fitting = [
         flavor
         for flavor in flavors
-        if flavor.vcpus >= LEAST_CPUS and flavor.ram >= LEAST_MEMORY * 1024 and flavor.disk >= LEAST_DISK
+        if flavor.vcpus >= LEAST_CPUS
+        and flavor.ram >= LEAST_MEMORY * 1024
+        and (flavor.disk >= LEAST_DISK or not flavor.disk)
     ]
     if not fitting:
-        needed = f'{LEAST_CPUS} CPUs, {LEAST_MEMORY} GiB memory and {LEAST_DISK} GiB local disk'
+        needed = f'{LEAST_CPUS} CPUs, {LEAST_MEMORY} GiB memory and {LEAST_DISK} GiB or no disk'
         raise InfrastructureProblem('no flavor fits', 'cluster nodes', f'none has {needed}', 'offer SCS-2V-4-20s there')
-    return min(fitting, key=lambda flavor: (flavor.vcpus, flavor.ram, flavor.disk, flavor.name)).name
+    return min(fitting, key=lambda flavor: (not flavor.disk, flavor.vcpus, flavor.ram, flavor.disk, flavor.name))
 
 
 def variables(cluster_class: Object, cloud: CloudChoice, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +128,8 @@ def _smallest(name: str, schema: Mapping[str, Any], cloud: CloudChoice) -> Any:
 RECOGNIZED: tuple[tuple[str, str, Callable[[CloudChoice], Any]], ...] = (
     # Saves a load balancer and half of the time; one control plane needs none.
     (r'(kube)?apiserverloadbalancer', 'string', lambda cloud: 'none'),
-    # Local disk: no volume, and etcd does not suffer from the network's latency.
-    (r'\w*rootdisk(size)?', 'integer', lambda cloud: 0),
+    # Local disk: no volume, and etcd does not suffer from the network's latency. Without one, the class knows the size.
+    (r'\w*rootdisk(size)?', 'integer', lambda cloud: 0 if cloud.local_disk else None),
     (r'(controlplane|controller|worker)\w*flavor', 'string', lambda cloud: cloud.flavor),
     (r'(network)?external(network)?id|externalnetwork', 'string', lambda cloud: cloud.external_network),
 )

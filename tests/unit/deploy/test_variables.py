@@ -23,7 +23,7 @@ from scs_ci.deploy.variables import (
 
 pytestmark = pytest.mark.unit
 
-CLOUD = CloudChoice('SCS-2V-4-20s', '6f9b0f0a-5a53-4bd5-9d53-1a2b3c4d5e6f')
+CLOUD = CloudChoice('SCS-2V-4-20s', True, '6f9b0f0a-5a53-4bd5-9d53-1a2b3c4d5e6f')
 
 
 def cluster_class(required: tuple[str, ...] = (), **schemas: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +106,12 @@ def test_enum_without_none_keeps_the_load_balancer() -> None:
     assert variables(made, CLOUD, {}) == {}
 
 
+def test_diskless_flavor_leaves_the_root_volume_to_the_class() -> None:
+    values = variables(SCS2, CloudChoice('SCS-2V-4', False), {})
+    assert values['workerFlavor'] == 'SCS-2V-4'
+    assert 'workerRootDisk' not in values
+
+
 def test_unknown_cloud_leaves_defaults() -> None:
     assert 'workerFlavor' not in variables(SCS2, CloudChoice(), {})
 
@@ -133,9 +139,10 @@ def test_flavor_is_the_smallest_that_fits() -> None:
         Flavor('SCS-2V-4-10', 2, 4096, 10),
         Flavor('SCS-2V-8-20', 2, 8192, 20),
     ]
-    assert choose_flavor(flavors) == 'SCS-2V-4-20s'
+    assert choose_flavor(flavors).name == 'SCS-2V-4-20s'
+    assert choose_flavor(flavors[1:3]).name == 'SCS-2V-4'
     with pytest.raises(InfrastructureProblem, match='none has 2 CPUs'):
-        choose_flavor(flavors[1:3])
+        choose_flavor([flavors[2], flavors[4]])
 
 
 def test_class_is_found_by_name() -> None:
