@@ -103,7 +103,7 @@ def _create(space: Space, existing: set[str]) -> list[str]:
         changes.append(f'network namespace {space.name} made')
     text = ''.join(f'{value} {path}\n' for path, value in space.settings.items())
     if text:
-        script = 'while read -r value path; do read -r now < "/proc/sys/$path"; [ "$now" = "$value" ] || echo "$value" > "/proc/sys/$path"; done'
+        script = 'while read -r value path; do echo "$value" > "/proc/sys/$path"; done'
         inside(space.name, ['sh', '-ec', script], text=text, what='cannot set kernel settings of')
     return changes
 

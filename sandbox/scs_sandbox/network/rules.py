@@ -25,7 +25,7 @@ PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
 def stamped(text: str) -> tuple[str, str]:
     """A rule set and its mark: an empty chain whose name is the digest, so that what is loaded can be recognized."""
     mark = 'v' + hashlib.sha256(text.encode()).hexdigest()[:16]
-    return text + f'table inet mark {{\n  chain {mark} {{\n  }}\n}}\n', mark
+    return text + f'table inet loaded {{\n  chain {mark} {{\n  }}\n}}\n', mark
 
 
 def network_rules(ports: Sequence[Port], groups: Sequence[SecurityGroup], members: Sequence[Port]) -> str:
