@@ -32,7 +32,7 @@ class Flavor:
 
 @dataclass(frozen=True)
 class CloudChoice:
-    """What was chosen of the cloud for clusters. Empty: leave the default alone. local_disk: whether the flavor has one."""
+    """What was chosen of the cloud for clusters. Empty: leave the default alone. local_disk: of the flavor."""
 
     flavor: str = ''
     local_disk: bool = True
