@@ -1,5 +1,6 @@
 """`make e2e`: the sandbox up, the playbook inside, the sandbox down; the verdict is the exit code."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def _directory(environ: Mapping[str, str], name: str) -> str:
 
 
 def extra_variables(asked: Request, run_dir: str) -> list[str]:
-    """Arguments of ansible-playbook for a request."""
+    """Arguments of ansible-playbook for a request, as JSON: values may hold spaces and quotes."""
     values = {
         'cloud': 'sandbox',
         'checkout': asked.checkout,
@@ -58,7 +59,7 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'charts': asked.charts,
         'run_dir': run_dir,
     }
-    return [part for name, value in values.items() if value for part in ('--extra-vars', f'{name}={value}')]
+    return [part for name, value in values.items() if value for part in ('--extra-vars', json.dumps({name: value}))]
 
 
 def main(asked: Request) -> int:

@@ -1,0 +1,188 @@
+"""The small decisions of the set-up: packages, toolchain, request, checks, documentation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scs_setup import apt, checks, doctor, documentation, e2e, environments, launch, paths, toolchain
+from scs_setup.problems import SetupProblem
+from scs_setup.process import run
+
+pytestmark = pytest.mark.unit
+
+
+def test_packages_are_missing_when_their_probe_is(tmp_path: Path) -> None:
+    source = tmp_path / 'packages.toml'
+    source.write_text(
+        "[some]\nwithout = 'the rest'\npackage = [\n"
+        "{ name = 'a', probe = 'sh', reason = 'r' },\n"
+        "{ name = 'b', probe = 'no-such-program', reason = 'r' },\n"
+        f"{{ name = 'c', probe = '{tmp_path}', reason = 'r' }},\n]\n"
+    )
+    assert [package.name for package in apt.missing(apt.purposes(source)['some'])] == ['b']
+
+
+def test_without_root_the_exact_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, 'geteuid', lambda: 1000)
+    with pytest.raises(SetupProblem) as caught:
+        apt.install(['nftables', 'mmdebstrap'], 'the packages for sandbox', 'static checks work without them')
+    text = str(caught.value)
+    assert 'apt-get install --yes --no-install-recommends nftables mmdebstrap' in text
+    assert 'static checks work without them' in text
+
+
+def test_every_purpose_says_what_works_without_it() -> None:
+    for purpose in apt.purposes().values():
+        assert purpose.without
+        assert all(package.reason for package in purpose.packages)
+
+
+@pytest.mark.parametrize(('text', 'version'), [('go1.26.8', (1, 26)), ('go1.27rc1', (1, 27)), ('devel', (0, 0))])
+def test_go_versions(text: str, version: tuple[int, int]) -> None:
+    assert toolchain.parse(text) == version
+
+
+def test_go_of_the_package_index_is_new_enough_for_the_modules() -> None:
+    pin = (paths.REQUIREMENTS / 'go.txt').read_text().split('==')[1].strip()
+    assert toolchain.parse(f'go{pin}') >= toolchain.required()
+
+
+def test_go_sees_nothing_of_the_callers_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('GOFLAGS', '-mod=mod')
+    monkeypatch.setenv('GOARCH', 'arm')
+    monkeypatch.setenv('GOPROXY', 'https://proxy.invalid')
+    env = toolchain.environment(toolchain.Toolchain(Path('/opt/go/bin/go'), 'go1.26.0'))
+    assert 'GOARCH' not in env
+    assert env['GOFLAGS'] == '-mod=readonly -buildvcs=false'
+    assert env['GOPROXY'] == 'https://proxy.invalid'
+    assert env['CGO_ENABLED'] == '0'
+    assert env['PATH'].startswith('/opt/go/bin:')
+
+
+def test_relative_cache_home_is_ignored() -> None:
+    assert paths.cache_root({'XDG_CACHE_HOME': 'x', 'HOME': '/home/a'}) == Path('/home/a/.cache/scs-ci')
+    assert paths.cache_root({'XDG_CACHE_HOME': '/x', 'HOME': '/home/a'}) == Path('/x/scs-ci')
+
+
+def test_unknown_environment_names_the_known_ones() -> None:
+    with pytest.raises(SetupProblem, match='known are .*openstack.*product') as caught:
+        environments.ensure('prodcut')
+    assert caught.value.exit_code == 2
+
+
+def test_every_lock_is_pinned_with_hashes_and_names_no_host() -> None:
+    for name in [*environments.ENVIRONMENTS, *environments.LOCK_ONLY]:
+        lines = environments.lock_file(name).read_text().splitlines()
+        packages = [line for line in lines if line and not line.startswith((' ', '#'))]
+        assert packages, name
+        assert all('==' in line and line.endswith('\\') for line in packages), name
+        assert not any('://' in line for line in lines), name
+
+
+def test_tools_of_the_caller_are_kept(tmp_path: Path) -> None:
+    env = launch.environment(tmp_path, Path('/built'), {'PATH': '/bin', 'PYTHONPATH': '/mine'})
+    assert env['SCS_CI_TOOLS'] == '/built'
+    assert env['PYTHONPATH'].endswith(':/mine')
+    assert launch.environment(tmp_path, Path('/built'), {'SCS_CI_TOOLS': '/other'})['SCS_CI_TOOLS'] == '/other'
+
+
+def test_exit_code_passes_through() -> None:
+    assert launch.call([sys.executable, '-c', 'import sys; sys.exit(4)'], dict(os.environ)) == 4
+
+
+def test_terminated_call_ends_its_program_first(tmp_path: Path) -> None:
+    script = (
+        f'import sys; sys.path.insert(0, {str(paths.CHECKOUT / "setup")!r})\n'
+        'import os\nfrom scs_setup import launch\nlaunch.terminate_like_interrupt()\n'
+        'try:\n'
+        "    launch.call(['sh', '-c', 'trap \"touch cleaned; exit 1\" TERM; kill -TERM $PPID; "
+        "while :; do sleep 0.05; done'], os.environ, cwd=__import__('pathlib').Path.cwd())\n"
+        "except KeyboardInterrupt:\n    print('unwound', os.path.exists('cleaned'))\n"
+    )
+    done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert done.stdout == 'unwound True\n', done.stderr
+
+
+@pytest.mark.parametrize(
+    ('command', 'words'),
+    [
+        (['no-such-program'], 'not found'),
+        (['sh', '-c', 'echo reason >&2; exit 7'], 'ended with 7: reason'),
+        (['sleep', '30'], 'still running after'),
+    ],
+)
+def test_failing_programs_are_told_in_four_parts(command: list[str], words: str) -> None:
+    with pytest.raises(SetupProblem) as caught:
+        run(command, 'cannot do it', 'do that', timeout=0.5)
+    assert str(caught.value).startswith('cannot do it: ')
+    assert words in str(caught.value)
+    assert str(caught.value).endswith('\n  next: do that')
+
+
+def test_request_reads_what_make_exports(tmp_path: Path) -> None:
+    asked = e2e.request({'CHECKOUT': str(tmp_path), 'STACKS': 'a,b', 'CHARTS': '', 'KEEP': '1', 'RUN_DIR': 'r'})
+    assert asked == e2e.Request(checkout=str(tmp_path), stacks='a,b', keep=True, run_dir=str(Path('r').resolve()))
+    assert e2e.request({}) == e2e.Request()
+    assert e2e.extra_variables(e2e.Request(stacks='a'), '/run') == [
+        *('--extra-vars', '{"cloud": "sandbox"}'),
+        *('--extra-vars', '{"stacks": "a"}'),
+        *('--extra-vars', '{"run_dir": "/run"}'),
+    ]
+
+
+@pytest.mark.parametrize('name', ['CHECKOUT', 'CHARTS'])
+def test_missing_directory_is_a_usage_error(name: str) -> None:
+    with pytest.raises(SetupProblem, match=f'cannot use {name}=/no/such') as caught:
+        e2e.request({name: '/no/such'})
+    assert caught.value.exit_code == 2
+
+
+JUNIT = '<testsuites><testsuite tests="7" errors="1" failures="2" skipped="1"/></testsuites>'
+
+
+def test_errors_count_as_failed(tmp_path: Path) -> None:
+    report = tmp_path / 'junit.xml'
+    assert checks.count(report) == checks.Counts()
+    report.write_text(JUNIT)
+    assert checks.count(report) == checks.Counts(passed=3, failed=3, skipped=1)
+
+
+def test_shell_scripts_are_found_by_name_and_first_line(tmp_path: Path) -> None:
+    (tmp_path / 'bin').mkdir()
+    files = {'a': '#!/bin/sh\n', 'b.sh': 'true\n', 'c': '#!/usr/bin/env bash\n', 'd': '#!/usr/bin/python3\n', 'e': ''}
+    for name, text in files.items():
+        (tmp_path / 'bin' / name).write_text(text)
+    assert checks.shell_scripts(tmp_path) == ['bin/a', 'bin/b.sh', 'bin/c']
+
+
+def test_dead_links_and_missing_headings_are_found(tmp_path: Path) -> None:
+    (tmp_path / 'a.md').write_text('# One thing\n[x](b.md) [y](b.md#two-things) [z](#one-thing) `[q](none)` [w](x:y)\n')
+    (tmp_path / 'b.md').write_text('# Two things\n[x](gone.md) [y](a.md#three)\n')
+    assert documentation.links(tmp_path) == [
+        'b.md: link to gone.md, which does not exist',
+        'b.md: link to a.md#three, where no heading has that name',
+    ]
+
+
+def test_roles_without_documentation_are_found(tmp_path: Path) -> None:
+    (tmp_path / 'roles' / 'do-it' / 'meta').mkdir(parents=True)
+    (tmp_path / 'roles' / 'do-it' / 'meta' / 'argument_specs.yml').touch()
+    assert documentation.roles(tmp_path) == ['roles/do-it: has no README.rst']
+
+
+def test_doctor_says_what_works_and_how_to_cure_the_rest() -> None:
+    good, bad = doctor.Finding('disk', '20 GiB'), doctor.Finding('root', 'no', 'use sudo')
+    text = doctor.text([doctor.Part('static checks', (good,)), doctor.Part('sandbox', (good, bad))])
+    assert text.splitlines() == [
+        'ok       disk: 20 GiB',
+        'missing  root: no',
+        '         next: use sudo',
+        '',
+        'works          static checks',
+        'does not work  sandbox',
+    ]
