@@ -33,8 +33,8 @@ from .objects import Release
 from .variables import CloudChoice, Identity, find_class, identity, variables, worker_class
 from .waiting import LIMITS, await_ready
 
-# Answers that speak of the object: malformed, refused by a webhook, of unknown kind, invalid.
-REFUSALS = frozenset({400, 403, 404, 422})
+# Answers that speak of the object: malformed, of unknown kind, invalid. 403 may also speak of our rights.
+REFUSALS = frozenset({400, 404, 422})
 Render = Callable[[PlannedVersion, Release, str], Sequence[Object]]
 Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
 
@@ -45,7 +45,7 @@ class Setup:
     choice: asks the cloud what to use of it.
 
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
-    the controllers. patience: factor for the limits of all waits.
+    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for the limits of all waits.
     """
 
     api: Api
@@ -141,8 +141,9 @@ def _refusal(api: Api, obj: Object) -> str:
 
 
 def _is_refusal(refused: Refused) -> bool:
-    """True when the object is at fault: what the server answers to a field that no schema knows is a 500, too."""
-    return refused.status in REFUSALS or 'typed patch' in refused.answer
+    """True when the object is at fault: also with 403 by a webhook, and with 500 for a field that no schema knows."""
+    told = ('admission webhook', 'failed to create typed patch')
+    return refused.status in REFUSALS or any(words in refused.answer for words in told)
 
 
 def _bring_release(run: Deployment) -> None:
