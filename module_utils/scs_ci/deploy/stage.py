@@ -45,7 +45,7 @@ class Setup:
     choice: asks the cloud what to use of it.
 
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
-    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for the limits of all waits.
+    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for all limits.
     """
 
     api: Api
