@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
 DOCUMENTATION = """
 name: scs_progress
 type: aggregate
@@ -14,12 +20,6 @@ description:
 requirements:
   - enabled in C(ansible.cfg)
 """
-
-import threading
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.callback import CallbackBase
 
 FACT = 'start_run_directory'
 # Fast enough to look live, slow enough to cost nothing.

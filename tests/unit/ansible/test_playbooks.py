@@ -1,0 +1,98 @@
+"""Playbooks parse with the oldest and the newest supported Ansible; modules can be read; jobs keep the rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOKS = sorted(path.name for path in (ROOT / 'playbooks').glob('*.yaml'))
+MODULES = sorted(path.stem for path in (ROOT / 'library').glob('*.py'))
+# An environment is made when it is missing; a cold cache of packages needs minutes.
+ENV_SECONDS = 600
+# Ansible starts within 2 s; two cores may be busy with other tests.
+ANSIBLE_SECONDS = 120
+
+
+@pytest.fixture(scope='module', params=['product', 'ansible218'])
+def programs(request: pytest.FixtureRequest) -> Path:
+    """Directory with the programs of one Ansible version."""
+    argv = [sys.executable, str(ROOT / 'setup/main.py'), 'env', request.param]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=ENV_SECONDS, check=True)
+    return Path(done.stdout.strip().splitlines()[-1]) / 'bin'
+
+
+def run(programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, 'ANSIBLE_CONFIG': str(ROOT / 'ansible.cfg'), 'ANSIBLE_NOCOLOR': '1'}
+    argv = [str(programs / words[0]), *words[1:]]
+    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=ANSIBLE_SECONDS, check=False)
+
+
+@pytest.mark.integration
+def test_the_two_environments_have_two_versions(programs: Path) -> None:
+    shown = run(programs, 'ansible', '--version').stdout.splitlines()[0]
+    assert ('core 2.18.' in shown) == ('ansible218' in str(programs))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize('name', PLAYBOOKS)
+def test_playbook_parses(programs: Path, name: str) -> None:
+    done = run(programs, 'ansible-playbook', '--syntax-check', f'playbooks/{name}')
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.integration
+def test_every_module_can_be_read(programs: Path) -> None:
+    done = run(programs, 'ansible-doc', '--json', '--module-path', 'library', *MODULES)
+    shown: dict[str, Any] = json.loads(done.stdout)
+    assert sorted(shown) == MODULES
+    for name, parts in shown.items():
+        assert [part for part in ('examples', 'return') if not parts[part]] == [], name
+        assert parts['doc']['description'], name
+        assert {'check_mode', 'diff_mode'} <= set(parts['doc'].get('attributes', {})), name
+
+
+@pytest.mark.integration
+def test_without_a_cloud_the_playbook_says_what_to_do(programs: Path) -> None:
+    done = run(programs, 'ansible-playbook', 'playbooks/e2e.yaml')
+    assert done.returncode == 2
+    assert 'next: give -e cloud=<name in clouds.yaml>' in done.stdout + done.stderr
+    assert 'Traceback' not in done.stdout + done.stderr
+
+
+@pytest.mark.unit
+def test_every_playbook_of_a_job_exists_and_what_is_created_is_cleaned_at_the_same_level() -> None:
+    jobs = [entry['job'] for entry in yaml.safe_load((ROOT / 'zuul.d/jobs.yaml').read_text(encoding='utf-8'))]
+    assert {job['name']: job.get('abstract', False) for job in jobs} == {
+        'scs-ci-cluster-stack-base': True,
+        'scs-ci-cluster-stack-e2e': False,
+    }
+    base = jobs[0]
+    for name in (base['pre-run'], base['run'], *(entry['name'] for entry in base['post-run'])):
+        assert (ROOT / name).is_file(), name
+    assert base['post-run'][0] == {'name': 'playbooks/cleanup.yaml', 'cleanup': True}
+    assert 0 < base['post-timeout'] < base['timeout']
+    assert {'cleanup-run', 'secrets'} & set(base) == set()
+
+
+@pytest.mark.unit
+def test_every_variable_of_the_jobs_is_documented() -> None:
+    description = yaml.safe_load((ROOT / 'zuul.d/jobs.yaml').read_text(encoding='utf-8'))[0]['job']['description']
+    used = set()
+    for name in ('pre', 'run', 'post', 'cleanup', 'vars/zuul'):
+        text = (ROOT / f'playbooks/{name}.yaml').read_text(encoding='utf-8')
+        used |= {
+            word.strip('"\'{}()|,.:')
+            for word in text.replace('.', ' ').split()
+            if word.strip('"\'{}()|').startswith('scs_ci_')
+        }
+    made = set(yaml.safe_load((ROOT / 'playbooks/vars/zuul.yaml').read_text(encoding='utf-8')))
+    documented = {line.split()[-1] for line in description.splitlines() if 'zuul:jobvar::' in line}
+    assert used - made == documented
