@@ -14,6 +14,7 @@ from pathlib import Path
 from .errors import SandboxError
 
 END_TIMEOUT = 10.0  # seconds from SIGTERM to SIGKILL; services end at once, the agent finishes the operation under way
+MARK = 'SCS_SANDBOX_STATE'  # variable with the state directory in the environment of every process of a sandbox
 KILL_TIMEOUT = 5.0  # seconds for the kernel to end a killed process, which only a stuck device delays
 
 
@@ -67,6 +68,25 @@ def spawn(name: str, command: Sequence[str], directory: Path, log: Path, *, envi
     process = Process(name, child.pid, started if started is not None else 0, str(log))
     record(directory, process)
     return process
+
+
+def marked(state: str) -> list[Process]:
+    """Living processes whose environment says that they belong to the sandbox with this state directory.
+
+    Finds what a killed `up` had started and not yet recorded. This process does not count.
+    """
+    wanted = f'{MARK}={state}'.encode()
+    found = []
+    for path in Path('/proc').glob('[0-9]*/environ'):
+        pid = int(path.parent.name)
+        try:
+            mine = wanted in path.read_bytes().split(b'\0')
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # gone, or not even root may look: the machine's own process 1 in a container
+        started = start_time(pid) if mine and pid != os.getpid() else None
+        if started is not None:
+            found.append(Process(str(pid), pid, started, ''))
+    return found
 
 
 def record(directory: Path, process: Process) -> None:

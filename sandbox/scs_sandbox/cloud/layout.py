@@ -15,11 +15,16 @@ def write(region: Region, password: str, prefix: Path) -> None:
     """Everything a region needs beside its databases. password: of the user `service`. prefix: root of the OpenStack environment."""
     for name in DIRECTORIES:
         (region.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, text in config.files(region, password, prefix).items():
-        secrets.write_private(region.etc / name, text)
-    start.write_entry_points(region.home / 'entry-points')
+    write_configuration(region, password, prefix)
     # Nova insists on a node identity at its second start, and the template was its first.
     (region.data / 'compute_id').write_text(COMPUTE_ID + '\n')
     if region.index == 0:
         for name in ('fernet', 'credential'):
             secrets.write_keys(region.data / name)
+
+
+def write_configuration(region: Region, password: str, prefix: Path) -> None:
+    """Only what follows from this program and its arguments; may be written again at each start."""
+    for name, text in config.files(region, password, prefix).items():
+        secrets.write_private(region.etc / name, text)
+    start.write_entry_points(region.home / 'entry-points')

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import cache, processes
+from .. import cache, names, processes
 from ..run import run
 from . import config, content, layout, secrets, start
 from .model import APPLICATION_CREDENTIAL, DATABASES, MEMBER_ROLES, PROJECTS, SERVICES, Credentials, Region
@@ -23,6 +23,7 @@ from .model import APPLICATION_CREDENTIAL, DATABASES, MEMBER_ROLES, PROJECTS, SE
 DATABASE_TIMEOUT = 300.0  # seconds for one service; the slowest (cinder, nova) take 20 s on 2 quiet cores
 CONTENT_TIMEOUT = 180.0  # seconds; 5 s on 2 quiet cores
 INFO = 'template.json'
+NAMESPACE = 'scs-template-'  # plus the PID of the builder; no sandbox can have such a name
 Say = Callable[[str], None]
 
 
@@ -110,7 +111,8 @@ def _fill(region: Region, credentials: Credentials, prefix: Path, netns: str, do
 @contextlib.contextmanager
 def _namespace(address: str) -> Iterator[str]:
     """A network namespace of its own, with nothing but the address of the services."""
-    name = f'scs-sandbox-template-{os.getpid()}'
+    sweep()
+    name = f'{NAMESPACE}{os.getpid()}'
     run(['ip', 'netns', 'add', name], what='cannot make network namespace', subject=name)
     try:
         run(['ip', '-n', name, 'link', 'set', 'lo', 'up'], what='cannot prepare network namespace', subject=name)
@@ -118,6 +120,20 @@ def _namespace(address: str) -> Iterator[str]:
         yield name
     finally:
         run(['ip', 'netns', 'delete', name], what='cannot remove network namespace', subject=name)
+
+
+def sweep() -> list[str]:
+    """Remove what killed builds of a template left: namespaces of builders that are gone, and the services in them."""
+    removed = []
+    for path in sorted(names.NETNS_DIRECTORY.glob(f'{NAMESPACE}*')):
+        if processes.start_time(int(path.name.removeprefix(NAMESPACE))) is not None:
+            continue
+        pids = run(['ip', 'netns', 'pids', path.name], what='cannot list processes of', subject=path.name).split()
+        left = [processes.Process(pid, int(pid), started, '') for pid in pids if (started := processes.start_time(int(pid)))]
+        removed += [f'process {p.pid} of an unfinished cloud template' for p in processes.stop(left)]
+        run(['ip', 'netns', 'delete', path.name], what='cannot remove network namespace', subject=path.name)
+        removed.append(f'network namespace {path.name}')
+    return removed
 
 
 def _pack(region: Region, place: Path) -> None:

@@ -80,8 +80,8 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
 
     @staticmethod
     def _node_uuid(name: str) -> str:
-        """The same at every start; the fake driver makes random ones, which Placement then sees as new hosts."""
-        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f'scs-sandbox-{CONF.state_path}-{name}'))
+        """The same at every start and in every clone; the fake driver makes random ones, which Placement sees as new hosts."""
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f'scs-sandbox-{name}'))
 
     def get_host_ip_addr(self) -> str:
         return str(CONF.my_ip)

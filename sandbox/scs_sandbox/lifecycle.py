@@ -1,0 +1,251 @@
+"""A sandbox up and down: lab, agent, cloud, chart mirror, in this order, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import clouds, environments, images, lab, names, netns, processes, sweep
+from .agent.store import write_config
+from .cloud import clone, content, layout, secrets, start, template
+from .cloud.model import ADDRESS, REGION_NAMES, Credentials, Region
+from .errors import SandboxError
+from .machines.model import Bind, Image
+from .processes import Process
+
+CHARTS_PORT = 5480
+LOCK_WAIT = 120.0  # seconds for another up or down of the same sandbox; a warm up takes 12 s
+AGENT_TIMEOUT = 60.0  # seconds; at start it converges all servers that it knows
+CHARTS_TIMEOUT = 30.0  # seconds; it makes a key and a certificate first
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox by name and where its files are."""
+
+    name: str
+    state: Path
+
+    @property
+    def netns(self) -> str:
+        return names.lab_namespace(self.name)
+
+    @property
+    def clouds(self) -> Path:
+        return self.state / 'clouds.yaml'
+
+    @property
+    def credentials(self) -> Path:
+        return self.state / 'credentials.json'
+
+    @property
+    def processes(self) -> Path:
+        """Records of the processes that belong to no region."""
+        return self.state / 'processes'
+
+    def regions(self) -> list[Region]:
+        """The regions that have been made, home first."""
+        return [r for r in map(self.region, range(len(REGION_NAMES))) if _marker(r).exists()]
+
+    def region(self, index: int) -> Region:
+        return Region(index, self.state / 'cloud' / REGION_NAMES[index], self.state)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts."""
+
+    regions: int = 1
+    charts: Path | None = None
+
+
+def find(name: str) -> Sandbox:
+    """The sandbox of this name, whether it is up or not. Raises SandboxError for a name that cannot be."""
+    return Sandbox(name, names.state_directory(name))
+
+
+def recorded(sandbox: Sandbox) -> list[Process]:
+    """All processes of a sandbox that were recorded, dead or alive: agent and mirror first, then services (RegionOne/nova)."""
+    found = processes.recorded(sandbox.processes)
+    for index in range(len(REGION_NAMES)):
+        found += processes.recorded(start.records(sandbox.region(index)))
+    return found
+
+
+def is_up(sandbox: Sandbox, wish: Wish) -> bool:
+    """Whether everything that the wish asks for runs."""
+    regions = sandbox.regions()
+    if not lab.exists(sandbox.name) or len(regions) < wish.regions or not sandbox.clouds.exists():
+        return False
+    expected = {'agent', 'charts'} | {f'{r.name}/{s.name}' for r in regions for s in r.services}
+    running = {p.name for p in processes.recorded(sandbox.processes) if processes.alive(p)}
+    for region in regions:
+        running |= {f'{region.name}/{p.name}' for p in processes.recorded(start.records(region)) if processes.alive(p)}
+    return expected <= running
+
+
+def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
+    """Start what is not there yet. Returns False when everything was there already. Raises SandboxError; what was started stays."""
+    if lacks := lab.shortfalls():
+        raise SandboxError('cannot start', f'sandbox {sandbox.name}', '; '.join(lacks), 'do what stands behind each colon, then try again')
+    sandbox.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(sandbox):
+        if is_up(sandbox, wish):
+            return False
+        prefix = environments.openstack()
+        entry = images.build_plain()
+        facts = images.facts(entry)
+        system = content.System(facts.os_distro, facts.os_version, facts.name, facts.default_user, facts.architecture)
+        source = template.ensure(prefix, system, say)
+        lab.up(sandbox.name)
+        say('lab made')
+        _start_agent(sandbox, images.tree(entry), say)
+        regions = _clone(sandbox, source, prefix, wish, say)
+        _start_charts(sandbox, wish, say)
+        for region in regions:
+            start.start(region, prefix, sandbox.netns, say)
+        clouds.write(sandbox.clouds, secrets.load(sandbox.credentials), regions)
+    return True
+
+
+def _clone(sandbox: Sandbox, source: Path, prefix: Path, wish: Wish, say: Say) -> list[Region]:
+    """The regions on disk; one that was begun and not finished is made again."""
+    credentials = _credentials(sandbox, source)
+    regions = [sandbox.region(index) for index in range(max(wish.regions, len(sandbox.regions())))]
+    for region in regions:
+        if not _marker(region).exists():
+            shutil.rmtree(region.home, ignore_errors=True)
+            clone.clone(source, region, credentials, prefix)
+            if region.index:
+                clone.add_region(regions[0], region)
+            _marker(region).touch()
+            say(f'{region.name} cloned from the template')
+        else:
+            layout.write_configuration(region, credentials.passwords['service'], prefix)
+    return regions
+
+
+def _credentials(sandbox: Sandbox, source: Path) -> Credentials:
+    if not sandbox.credentials.exists():
+        made = secrets.generate(str(clone.read_info(source)['application_credential_id']))
+        secrets.save(made, sandbox.credentials)
+    return secrets.load(sandbox.credentials)
+
+
+def _marker(region: Region) -> Path:
+    return region.home / 'complete'
+
+
+def _running(sandbox: Sandbox, name: str) -> bool:
+    return any(p.name == name and processes.alive(p) for p in processes.recorded(sandbox.processes))
+
+
+def _environment(sandbox: Sandbox) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, (str(start.PACKAGE_ROOT), os.environ.get('PYTHONPATH'))))
+    return {**os.environ, 'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1', processes.MARK: str(sandbox.state)}
+
+
+def _start_agent(sandbox: Sandbox, tree: Path, say: Say) -> None:
+    if _running(sandbox, 'agent'):
+        return
+    programs = environments.tools()
+    shared = (Bind(programs, environments.TOOLS_TARGET),) if programs else ()
+    write_config(sandbox.state, sandbox.name, {'plain': Image(tree)}, shared)
+    log = sandbox.state / 'log' / 'agent.out'
+    process = processes.spawn('agent', [sys.executable, '-m', 'scs_sandbox.agent', str(sandbox.state)], sandbox.processes, log,
+                              environment=_environment(sandbox))
+    _await(process, lambda: _answers(socket.AF_UNIX, str(sandbox.state / 'agent.sock')), AGENT_TIMEOUT)
+    say('agent answers')
+
+
+def _start_charts(sandbox: Sandbox, wish: Wish, say: Say) -> None:
+    if _running(sandbox, 'charts'):
+        return
+    space = names.namespace_path(sandbox.netns)
+    command = [sys.executable, '-m', 'scs_sandbox.charts', '--state', str(sandbox.state / 'charts'), '--listen',
+               f'{ADDRESS}:{CHARTS_PORT}', '--namespace', str(space)]
+    command += ['--directory', str(wish.charts)] if wish.charts else []
+    (sandbox.state / 'charts').mkdir(exist_ok=True, mode=0o700)
+    process = processes.spawn('charts', command, sandbox.processes, sandbox.state / 'log' / 'charts.log',
+                              environment=_environment(sandbox))
+    _await(process, lambda: netns.within(space, lambda: _answers(socket.AF_INET, (ADDRESS, CHARTS_PORT))), CHARTS_TIMEOUT)
+    say('chart mirror answers')
+
+
+def _answers(family: int, address: object) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as link:
+        link.settimeout(2.0)
+        try:
+            link.connect(address)
+        except OSError:
+            return False
+    return True
+
+
+def _await(process: Process, condition: Callable[[], bool], seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        ended = not processes.alive(process)
+        if ended or time.monotonic() > limit:
+            why = 'it ended' if ended else f'no answer within {seconds:.0f} s'
+            raise SandboxError('cannot start', process.name, f'{why}; the end of its log:\n{processes.tail(Path(process.log))}',
+                               f'read the whole of it: scs-sandbox logs {process.name}')
+        time.sleep(0.05)
+
+
+def down(sandbox: Sandbox) -> list[str]:
+    """Remove everything of a sandbox, whatever state it is in. Returns what was removed. Raises SandboxError when something stays."""
+    removed = template.sweep()
+    if sandbox.state.exists():
+        with locked(sandbox):
+            removed += _remove(sandbox)
+    else:
+        removed += _remove(sandbox)
+    with contextlib.suppress(OSError):  # others are in use
+        sandbox.state.parent.rmdir()
+    return removed
+
+
+def _remove(sandbox: Sandbox) -> list[str]:
+    """First what could make new things: the services, then the mirror. The agent goes with what it made."""
+    ours = [p for p in recorded(sandbox) if p.name != 'agent']
+    removed = [f'process {p.name} ({p.pid})' for p in processes.stop(ours)]
+    removed += sweep.down(sandbox.state)
+    return removed + [f'process {p.pid}, never recorded' for p in processes.stop(processes.marked(str(sandbox.state)))]
+
+
+@contextlib.contextmanager
+def locked(sandbox: Sandbox) -> Iterator[None]:
+    """Only one up or down of a sandbox at a time. The lock is on its directory, so that nothing is left of it."""
+    limit = time.monotonic() + LOCK_WAIT
+    while True:
+        sandbox.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(sandbox.state, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _same(descriptor, sandbox.state):  # else a `down` removed it while we waited
+                yield
+                return
+        except BlockingIOError as error:
+            if time.monotonic() > limit:
+                raise SandboxError('cannot use', f'sandbox {sandbox.name}', f'another up or down of it runs for over {LOCK_WAIT:.0f} s',
+                                   'wait for that, or end it') from error
+        finally:
+            os.close(descriptor)
+        time.sleep(0.2)
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
