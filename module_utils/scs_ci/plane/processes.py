@@ -26,7 +26,10 @@ KEPT_VARIABLES = ('PATH', 'HOME', 'LANG', 'TZ')  # no proxy and no CA override o
 
 @dataclass(frozen=True)
 class Service:
-    """A program to be run. layer: stop order, lower first. health: port whose /readyz says that it works, or 0."""
+    """A program to be run. layer: stop order, lower first. health: port whose /readyz says that it works, or 0.
+
+    reads: files that the program reads once, at its start.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -34,14 +37,16 @@ class Service:
     ports: tuple[Port, ...] = ()
     health: int = 0
     layer: int = 0
+    reads: tuple[Path, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Changes when the program's file, its arguments or its environment change."""
+        """Changes when the program's file, its arguments, its environment or what it reads change."""
         file = Path(self.argv[0])
         stat = file.stat() if file.exists() else None
         identity = (stat.st_size, stat.st_mtime_ns) if stat else ()
-        return digest(json.dumps([self.argv, sorted(self.env.items()), identity]).encode())
+        read = [path.read_bytes() for path in self.reads]
+        return digest(json.dumps([self.argv, sorted(self.env.items()), identity]).encode(), *read)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ http:
     )
     argv = (_program(settings, 'registry'), 'serve', str(config))
     # Its exporter of traces insists on a collector at localhost:4318 unless it is told that there is none.
-    return Service('registry', argv, {'OTEL_TRACES_EXPORTER': 'none'}, (Port(5443, 'OCI registry'),))
+    return Service('registry', argv, {'OTEL_TRACES_EXPORTER': 'none'}, (Port(5443, 'OCI registry'),), reads=(config,))
 
 
 def controller_manager(layout: Layout, settings: Settings) -> Service:
@@ -98,7 +98,7 @@ def controller(name: str, layout: Layout, settings: Settings) -> Service:
         *(f'--health-addr={LOOPBACK}:{health}', '--diagnostics-address=0', *FAST, *flags),
     )
     ports = (Port(webhook, 'webhooks', open=True), Port(health, 'health'))
-    return Service(name, argv, {'SSL_CERT_FILE': str(layout.bundle)}, ports, health)
+    return Service(name, argv, {'SSL_CERT_FILE': str(layout.bundle)}, ports, health, reads=(layout.bundle,))
 
 
 def orc(layout: Layout, settings: Settings) -> Service:
@@ -107,7 +107,9 @@ def orc(layout: Layout, settings: Settings) -> Service:
         f'--kubeconfig={layout.kubeconfig}',
         *(f'--health-probe-bind-address={LOOPBACK}:9941', '--metrics-bind-address=0'),
     )
-    return Service('orc', argv, {'SSL_CERT_FILE': str(layout.bundle)}, (Port(9941, 'health'),), 9941)
+    return Service(
+        'orc', argv, {'SSL_CERT_FILE': str(layout.bundle)}, (Port(9941, 'health'),), 9941, reads=(layout.bundle,)
+    )
 
 
 def cso(layout: Layout, settings: Settings) -> Service:
@@ -130,7 +132,7 @@ def cso(layout: Layout, settings: Settings) -> Service:
         Port(8080, 'metrics', open=True),
         Port(9440, 'health'),
     )
-    return Service('cso', argv, _cso_environment(layout, settings, temporary), ports, 9440)
+    return Service('cso', argv, _cso_environment(layout, settings, temporary), ports, 9440, reads=(layout.bundle,))
 
 
 def _cso_environment(layout: Layout, settings: Settings, temporary: Path) -> dict[str, str]:
