@@ -1,5 +1,6 @@
 """Is everything documented, and do the links lead somewhere? Looks at the tree, and ansible-doc for the modules."""
 
+import configparser
 import json
 import re
 import subprocess
@@ -16,7 +17,7 @@ SKIPPED = {'.git', 'node_modules', '__pycache__', '.ansible', '.hypothesis'}
 
 def findings(root: Path, env: Mapping[str, str]) -> list[str]:
     """Everything that is wrong, as `file: what`, in stable order."""
-    return [*links(root), *roles(root), *programs_table(root), *modules(root, env)]
+    return [*links(root), *roles(root), *programs_table(root), *dependencies(root), *modules(root, env)]
 
 
 def pages(root: Path) -> list[Path]:
@@ -68,6 +69,27 @@ def programs_table(root: Path) -> list[str]:
     if found and found.group(1).strip() == programs.table(root / 'tools').strip():
         return []
     return ['doc/tools.md: the table of programs is stale; put in what `python3 setup/main.py tools --table` prints']
+
+
+def dependencies(root: Path) -> list[str]:
+    """Packages that a setup.cfg or a requirements file asks for, but that have no reason in CONTRIBUTING.md."""
+    explained = set(re.findall(r'^\| ([\w.-]+)', (root / 'CONTRIBUTING.md').read_text(), re.MULTILINE))
+    asked: dict[str, str] = {}
+    for file in ('setup.cfg', 'sandbox/setup.cfg'):
+        parser = configparser.ConfigParser()
+        parser.read(root / file)
+        asked |= dict.fromkeys(_names(parser.get('options', 'install_requires', fallback='')), file)
+    for path in sorted((root / 'requirements').glob('*.in')):
+        asked |= dict.fromkeys(_names(path.read_text()), f'requirements/{path.name}')
+    return [
+        f'{file}: {name} has no row in the table of dependencies in CONTRIBUTING.md'
+        for name, file in asked.items()
+        if name not in explained
+    ]
+
+
+def _names(requirements: str) -> list[str]:
+    return re.findall(r'^\s*([A-Za-z][\w.-]*)', requirements, re.MULTILINE)
 
 
 def modules(root: Path, env: Mapping[str, str]) -> list[str]:

@@ -169,6 +169,17 @@ def test_dead_links_and_missing_headings_are_found(tmp_path: Path) -> None:
     ]
 
 
+def test_unexplained_dependencies_are_found(tmp_path: Path) -> None:
+    for folder in ('sandbox', 'requirements'):
+        (tmp_path / folder).mkdir()
+    (tmp_path / 'CONTRIBUTING.md').write_text('| Package | Why |\n|---|---|\n| a | r |\n')
+    (tmp_path / 'setup.cfg').write_text('[options]\ninstall_requires =\n    a>=1\n    b<2\n')
+    (tmp_path / 'sandbox' / 'setup.cfg').write_text('[options]\n')
+    (tmp_path / 'requirements' / 'x.in').write_text('# comment\nc==1\na\n')
+    found = [finding.split(' has no row')[0] for finding in documentation.dependencies(tmp_path)]
+    assert found == ['setup.cfg: b', 'requirements/x.in: c']
+
+
 def test_roles_without_documentation_are_found(tmp_path: Path) -> None:
     (tmp_path / 'roles' / 'do-it' / 'meta').mkdir(parents=True)
     (tmp_path / 'roles' / 'do-it' / 'meta' / 'argument_specs.yml').touch()
