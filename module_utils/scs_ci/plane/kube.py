@@ -15,6 +15,7 @@ import yaml
 from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions as refusals  # type: ignore[import-untyped]
 
+from ..core.clock import Clock, SystemClock
 from ..core.errors import ToolProblem, UsageProblem
 from .conditions import condition, conditions, false_conditions, is_current, is_true
 
@@ -28,6 +29,10 @@ FIELD_MANAGER = 'scs-ci'
 REQUEST_SECONDS = 30
 # Seconds for the question "are you there": the answer comes at once or the server is not ready.
 READY_SECONDS = 2
+# The server answers 429 while it sets up the storage of a new kind (a second or two) or sheds load; it asks for 1 s each.
+TOO_MANY = 429
+BUSY_SECONDS = 20
+BUSY_PAUSE = 1
 Objects = list[dict[str, Any]]
 LOOPBACK = frozenset({'127.0.0.1', 'localhost', '::1'})
 
@@ -50,8 +55,8 @@ class Api:
     Methods raise Refused (the server said no) or Unreachable (it said nothing), both ToolProblems. Usable from threads.
     """
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self.kubeconfig = kubeconfig
+    def __init__(self, kubeconfig: Path, clock: Clock | None = None) -> None:
+        self.kubeconfig, self.clock = kubeconfig, clock or SystemClock()
         self.client = _client(kubeconfig)
         self._dynamic: Any = None
         self._lock = threading.RLock()
@@ -213,6 +218,17 @@ class Api:
             return self._client.resources.get(prefix=prefix, api_version=api_version, kind=kind)
 
     def _do(self, verb: str, whom: str, api_version: str, kind: str, action: Any) -> dict[str, Any]:
+        """One operation, repeated while the server is busy."""
+        deadline = self.clock.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._once(verb, whom, api_version, kind, action)
+            except Refused as refused:
+                if refused.status != TOO_MANY or self.clock.monotonic() > deadline:
+                    raise
+                self.clock.sleep(BUSY_PAUSE)
+
+    def _once(self, verb: str, whom: str, api_version: str, kind: str, action: Any) -> dict[str, Any]:
         """Find the resource, act, and translate every way the client knows to fail."""
         try:
             answer = action(self._resource(api_version, kind))
