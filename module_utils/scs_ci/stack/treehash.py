@@ -35,12 +35,15 @@ def squash(digest: bytes) -> str:
 
 def tree(files: Mapping[str, bytes], below: str = '') -> str:
     """Hash of all files below a directory prefix ('' or 'dir/'), '' when there are none. Keys are paths with `/`."""
-    chosen = sorted((path[len(below) :], content) for path, content in files.items() if path.startswith(below))
-    if not chosen:
-        return ''
+    chosen = {path[len(below) :]: content for path, content in files.items() if path.startswith(below)}
+    return tree_of_digests({path: hashlib.sha256(content).hexdigest() for path, content in chosen.items()})
+
+
+def tree_of_digests(digests: Mapping[str, str]) -> str:
+    """Hash of a tree from the SHA-256 of each file, lower-case hexadecimal; '' for no file."""
     # Python compares strings by code point, which is the order of their UTF-8 bytes
-    lines = (f'{hashlib.sha256(content).hexdigest()}  {path}\n' for path, content in chosen)
-    return squash(hashlib.sha256(''.join(lines).encode('utf-8', 'surrogateescape')).digest())
+    lines = [f'{digest}  {path}\n' for path, digest in sorted(digests.items())]
+    return squash(hashlib.sha256(''.join(lines).encode('utf-8', 'surrogateescape')).digest()) if lines else ''
 
 
 def hashes(files: Mapping[str, bytes]) -> Hashes:

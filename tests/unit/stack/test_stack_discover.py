@@ -6,14 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from stack_data import write
+
 from scs_ci.core.errors import UsageProblem
 from scs_ci.stack import changes, discover, planning
 from scs_ci.stack.discover import Place
 from scs_ci.stack.rule import BASE
-from stack_data import write
 
 pytestmark = pytest.mark.unit
-MANAGER = 'images:\n  - name: i\n    versions:\n      - version: v1.35.3\n      - version: v1.35.10\n      - version: v1.36.1\n'
+MANAGER = 'images:\n  - versions:\n      - version: v1.35.3\n      - version: v1.35.10\n      - version: v1.36.1\n'
 
 
 @pytest.fixture

@@ -7,12 +7,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stack_data import (
+    DEMO,
+    DEMO_ADDON_DIR,
+    DEMO_ADDON_VALUES,
+    DEMO_HASH,
+    SCS2,
+    SCS2_ADDON_DIR,
+    SCS2_HASH,
+    write,
+)
+
 from scs_ci.core.errors import ProductProblem, UsageProblem
 from scs_ci.stack import release, treehash
 from scs_ci.stack.model import build_model
 from scs_ci.stack.sources import read_tree
 from scs_ci.stack.versions import Identity, Kubernetes, ReleaseVersion, parse_kubernetes, parse_release
-from stack_data import DEMO, DEMO_ADDON_DIR, DEMO_ADDON_VALUES, DEMO_HASH, write
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +32,14 @@ def test_the_worked_example_of_csctl(tmp_path: Path) -> None:
 
     assert found == treehash.Hashes(DEMO_HASH, DEMO_ADDON_DIR, DEMO_ADDON_VALUES, '')
     assert release.hash_versions(found).stack.dotted == 'v0-sha.g8gjzlq'
+
+
+def test_a_public_stack_has_the_hash_that_csctl_printed() -> None:
+    digests = {path: digest for digest, path in (line.split('  ') for line in SCS2.splitlines())}
+    addons = {p.removeprefix('cluster-addon/'): d for p, d in digests.items() if p.startswith('cluster-addon/')}
+
+    assert treehash.tree_of_digests(digests) == SCS2_HASH
+    assert treehash.tree_of_digests(addons) == SCS2_ADDON_DIR
 
 
 def test_a_link_counts_with_the_content_of_its_target(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from scs_ci.core.records import Severity
 from scs_ci.stack.check import all_rules, run_rules
 from scs_ci.stack.model import Stack

@@ -9,6 +9,7 @@ import tarfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from scs_ci.stack import archive, yamltext
 from scs_ci.stack.origin import template_line
 from scs_ci.stack.yamltext import Broken, parse
@@ -73,10 +74,13 @@ def test_unusable_yaml_is_told_with_a_line(text: str) -> None:
 )
 def test_no_text_breaks_the_parser(text: str) -> None:
     try:
-        for document in parse(text):
-            list(yamltext.walk(document.root))
+        documents = parse(text)
     except Broken as broken:
-        assert broken.line >= 1
+        line = broken.line
+    else:
+        line = 1 + sum(1 for document in documents for _ in yamltext.walk(document.root))
+
+    assert line >= 1
 
 
 def test_the_template_line_of_a_printed_line() -> None:
