@@ -10,6 +10,7 @@ from pathlib import Path
 from ..core import shape
 from ..core.outcome import Exit
 from ..plane import bundle
+from .common import add_json
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -19,10 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--machine', required=True, metavar='NAME', help="the host's machine, e.g. x86_64")
     parser.add_argument('--tools', type=Path, metavar='DIR', help='bundle the programs of this directory, too')
     parser.add_argument('--checkout', type=Path, default=CHECKOUT, metavar='DIR', help='scs-ci (default: this one)')
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a JSON list of archives in the order in which they are to be unpacked."""
+    """Print where the archives are."""
     cache = bundle.cache_root()
     found = {
         'packages': bundle.packages(options.checkout, options.python, options.machine, cache),
@@ -30,6 +32,10 @@ def run(options: argparse.Namespace) -> int:
     }
     if options.tools:
         found['tools'] = bundle.tools(options.tools.absolute(), cache)
-    json.dump(shape.dump(found), sys.stdout, indent=2)
-    print()
+    if options.json:
+        json.dump(shape.dump(found), sys.stdout, indent=2)
+        print()
+    else:
+        for made in found.values():
+            print(f'{made.name}: {made.path}')
     return Exit.PASSED

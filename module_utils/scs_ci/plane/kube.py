@@ -29,7 +29,7 @@ FIELD_MANAGER = 'scs-ci'
 REQUEST_SECONDS = 30
 # Seconds for the question "are you there": the answer comes at once or the server is not ready.
 READY_SECONDS = 2
-# The server answers 429 while it sets up the storage of a new kind (a second or two) or sheds load; it asks for 1 s each.
+# The server answers 429 while it sets up the storage of a new kind (a second or two) or sheds load.
 TOO_MANY = 429
 BUSY_SECONDS = 20
 BUSY_PAUSE = 1

@@ -12,9 +12,8 @@ from scs_ci.plane.kube import Api
 
 pytestmark = pytest.mark.integration
 
-MAP = (
-    "{'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'm', 'namespace': 'default', 'labels': {'a': 'b'}}}"
-)
+METADATA = "{'name': 'm', 'namespace': 'default', 'labels': {'a': 'b'}}"
+MAP = f"{{'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {METADATA}}}"
 
 
 @pytest.fixture(scope='module')
@@ -87,10 +86,10 @@ def test_a_new_kind_is_found_without_a_new_client(plane: PlaneHost) -> None:
 def test_events(plane: PlaneHost) -> None:
     event = (
         "{'apiVersion': 'v1', 'kind': 'Event', 'metadata': {'name': 'e', 'namespace': 'default'}, 'reason': 'Because', "
-        "'involvedObject': {'kind': 'Pod', 'name': 'p', 'namespace': 'default'}, 'lastTimestamp': '2026-01-01T00:00:00Z'}"
+        "'involvedObject': {'kind': 'Pod', 'name': 'p', 'namespace': 'default'}}"
     )
     answer = plane.ask(
-        f'api.apply({event})\nanswer = [len(api.events("default", "Pod", "p")), len(api.events("default", "Pod", "q"))]\n'
+        f'api.apply({event})\nanswer = [len(api.events("default", "Pod", name)) for name in "pq"]\n'
         'api.delete("v1", "Event", "e", "default")'
     )
     assert answer == [1, 0]
