@@ -1,13 +1,19 @@
 """`make e2e`: the sandbox up, the playbook inside, the sandbox down; the verdict is the exit code."""
 
 import json
+import shlex
+import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import apt, cache, environments, launch, paths
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
+
+
+# It looks at processes and one socket; seconds only on a machine that is busy with other sandboxes.
+STATUS_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,34 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'changed_since': asked.changed_since,
         'charts': asked.charts,
         'run_dir': run_dir,
+        'repeat': repeat(asked),
     }
     return [part for name, value in values.items() if value for part in ('--extra-vars', json.dumps({name: value}))]
+
+
+def repeat(asked: Request) -> str:
+    """The command that does the same again, for the report."""
+    words = {
+        'CHECKOUT': asked.checkout,
+        'STACKS': asked.stacks,
+        'CHANGED_SINCE': asked.changed_since,
+        'CHARTS': asked.charts,
+    }
+    return ' '.join(['make e2e', *(f'{name}={shlex.quote(value)}' for name, value in words.items() if value)])
 
 
 def main(asked: Request) -> int:
     """Run it and return the exit code of the project (0, 1, 2, 3, 4)."""
     apt.ensure('sandbox')
-    environments.ensure('openstack')
+    openstack = environments.ensure('openstack')
     launch.terminate_like_interrupt()
-    env = launch.prepared(with_tools=True)
+    env = {**launch.prepared(with_tools=True), 'SCS_SANDBOX_OPENSTACK': str(openstack)}
     run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
     sandbox = ['scs-sandbox', '--name', asked.name]
     charts = ['--charts', asked.charts] if asked.charts else []
+    if not asked.keep and _is_up(sandbox, env):
+        cache.say(f'the sandbox {asked.name} was up before, so it stays up')
+        asked = replace(asked, keep=True)
     code = ERROR
     try:
         code = launch.call([*sandbox, 'up', *charts], env)
@@ -92,6 +113,14 @@ def _play(enter: list[str], asked: Request, run_dir: str, env: Mapping[str, str]
         cache.say(f'the playbook ended with {played} although the verdict is passed: counted as an error of the tool')
         return ERROR
     return verdict
+
+
+def _is_up(sandbox: list[str], env: Mapping[str, str]) -> bool:
+    """Whether somebody started this sandbox before us; only what we started is ours to take down."""
+    status = subprocess.run(
+        [*sandbox, 'status'], env=dict(env), capture_output=True, timeout=STATUS_SECONDS, check=False
+    )
+    return status.returncode == PASSED
 
 
 def _down(sandbox: list[str], asked: Request, env: Mapping[str, str]) -> int:

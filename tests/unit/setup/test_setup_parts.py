@@ -132,7 +132,9 @@ def test_request_reads_what_make_exports(tmp_path: Path) -> None:
         *('--extra-vars', '{"cloud": "sandbox"}'),
         *('--extra-vars', '{"stacks": "a"}'),
         *('--extra-vars', '{"run_dir": "/run"}'),
+        *('--extra-vars', '{"repeat": "make e2e STACKS=a"}'),
     ]
+    assert e2e.repeat(e2e.Request(charts='/a b')) == "make e2e CHARTS='/a b'"
 
 
 @pytest.mark.parametrize('name', ['CHECKOUT', 'CHARTS'])
