@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import apt, cache, environments, launch, paths
+from . import apt, bundle, cache, environments, launch, paths
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 
 
@@ -86,6 +86,7 @@ def main(asked: Request) -> int:
     openstack = environments.ensure('openstack')
     launch.terminate_like_interrupt()
     env = {**launch.prepared(with_tools=True), 'SCS_SANDBOX_OPENSTACK': str(openstack)}
+    bundle.ensure(env)
     run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
     sandbox = ['scs-sandbox', '--name', asked.name]
     charts = ['--charts', asked.charts] if asked.charts else []
