@@ -24,16 +24,19 @@ DATABASE_TIMEOUT = 300.0  # seconds for one service; the slowest (cinder, nova) 
 CONTENT_TIMEOUT = 180.0  # seconds; 5 s on 2 quiet cores
 INFO = 'template.json'
 NAMESPACE = 'scs-template-'  # plus the PID of the builder; no sandbox can have such a name
+# What decides what is in the databases; drivers and configuration are those of the program that clones.
+SOURCES = (
+    'cloud/model.py', 'cloud/content.py', 'cloud/template.py', 'services/databases.py', 'services/seeds.py', 'services/identity.py',
+    'services/content.py')
 Say = Callable[[str], None]
 
 
 def key(prefix: Path, system: content.System) -> str:
     """What a template depends on: the OpenStack environment (its name holds the lock's hash), our own sources, the content."""
-    here = Path(__file__).parent
-    sources = sorted([*here.glob('*.py'), *(here.parent / 'services').glob('*.py')])
+    package = Path(__file__).parents[1]
     digest = hashlib.sha256(prefix.name.encode())
-    for source in sources:
-        digest.update(source.read_bytes())
+    for source in SOURCES:
+        digest.update((package / source).read_bytes())
     digest.update(json.dumps(asdict(system), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -90,8 +90,12 @@ class Synchronizer:
 
     def _pass(self) -> str | None:
         """Collect and send once; the error as text, because whoever waits in another thread reports it."""
+        began = time.monotonic()
         try:
-            self._send(collect())
+            found = collect()
+            collected = time.monotonic()
+            self._send(found)
+            LOG.info('network sent: %.2f s to collect, %.2f s until in place', collected - began, time.monotonic() - collected)
         except client.AgentError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - outermost entry of the thread; the database may be busy, objects may vanish

@@ -147,9 +147,9 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
             raise exception.InstanceNotFound(instance_id=instance.uuid)
         return hardware.InstanceInfo(state=STATES[state])
 
-    def get_console_output(self, context: Any, instance: Any) -> str:
+    def get_console_output(self, context: Any, instance: Any) -> bytes:
         try:
-            return environment.console_log(instance.uuid).read_text(errors='replace')
+            return environment.console_log(instance.uuid).read_bytes()
         except FileNotFoundError as error:
             raise exception.ConsoleNotAvailable() from error
 
