@@ -3,7 +3,7 @@
 Usage: SCS_CI_TOOLS=DIR python3 benchmarks/plane/measure.py [REPEATS]; needs root (for a network namespace).
 
 Wall times depend on the machine and on what else runs there, so two things of the same run are printed beside them: the
-CPU seconds of the start, and the wall time of a fixed piece of Python work. Limits of the project: start from nothing 12 s,
+CPU seconds of the start, and the wall time of a fixed piece of Python work. Limits: start from nothing 12 s,
 memory at rest 1.3 GiB.
 """
 

@@ -134,6 +134,8 @@ class Plane:
             # Running processes would go on with the old CA; nothing of theirs fits the new one.
             self.processes.stop()
             self.progress.say('certificates made')
+        # A plane of its own may have run here before an existing management cluster was named, or the other way round.
+        self.processes.stop(set(self.processes.records()) - set(service_names(settings)))
         certificates.write_bundle(self.layout, settings.proxy_ca)
         files.write_json(self.layout.settings, shape.dump(settings), 0o600)
         files.write_json(self.layout.versions, versions)

@@ -146,6 +146,38 @@ def test_logs(up: PlaneHost) -> None:
     assert 'cannot find process capj' in unknown.stderr
 
 
+def test_existing_management_cluster(up: PlaneHost, tmp_path: Path) -> None:
+    """The plane itself stands for a cluster that somebody else runs; of this one only the registry may be started."""
+    beside = PlaneHost(up.name, tmp_path / 'beside', up.tools)
+    kubeconfig = up.state / 'kubeconfig'
+    taken = beside.scs_ci('up', '--kubeconfig', kubeconfig)
+    assert taken.returncode == 3
+    assert 'registry: port 5443 (OCI registry): in use by registry' in taken.stderr
+    kill(up, 'registry')
+    try:
+        done = beside.scs_ci('up', '--kubeconfig', kubeconfig)
+        assert done.returncode == 0, done.stderr
+        found = beside.status()
+        assert [row['name'] for row in found['processes']] == ['registry']
+        assert found['kubeconfig'] == str(kubeconfig)
+        assert found['open_ports'] == []
+        assert found['versions']['kubernetes'].startswith('v1.')
+    finally:
+        assert beside.scs_ci('down', '--delete').returncode == 0
+    assert up.status()['processes'][0]['state'] == 'running'
+
+
+def test_management_cluster_without_the_operator(up: PlaneHost) -> None:
+    name = 'clusterstacks.clusterstack.x-k8s.io'
+    up.ask(f"answer = api.delete('apiextensions.k8s.io/v1', 'CustomResourceDefinition', '{name}')")
+    beside = PlaneHost(up.name, up.state.parent / 'beside', up.tools)
+    done = beside.scs_ci('up', '--kubeconfig', up.state / 'kubeconfig')
+    assert done.returncode == 3
+    assert 'does not serve clusterstack.x-k8s.io/v1alpha1 ClusterStack' in done.stderr
+    assert 'install the missing providers' in done.stderr
+    assert up.scs_ci('up').returncode == 0  # which puts the definition back
+
+
 def test_an_interrupted_start_is_taken_up(up: PlaneHost) -> None:
     """kill -9 of `up` itself, at once after the first process started."""
     assert up.scs_ci('down').returncode == 0
