@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,12 +22,16 @@ PACKAGE_SECONDS = 60
 PULL_SECONDS = 180
 SOURCE = re.compile(r'^# Source: (\S+)$')
 # helm says `chart/templates/x.yaml:12:34: executing …` or `(chart/templates/x.yaml:12)`
+BAD_YAML = re.compile(r'YAML parse error on (\S+?):? ')
 PLACE = re.compile(r'([\w.-]+/(?:[\w./-]+/)?[\w.-]+\.(?:yaml|yml|tpl|txt)):(\d+)')
 
 
 @dataclass(frozen=True)
 class Output:
-    """Result of a rendering: parts, or error with the template and line that helm named."""
+    """Result of a rendering: parts, or error with the template and line that helm named.
+
+    When a template prints no YAML there are both: the parts are what it printed.
+    """
 
     parts: tuple[Rendered, ...] = ()
     error: str = ''
@@ -61,9 +65,14 @@ class Helm:
         words += ['--kube-version', kubernetes] if kubernetes else []
         words += ['-f', '-'] if values else []
         done = self.run(*words, seconds=RENDER_SECONDS, cwd=self.home, stdin=values or None)
-        if done.code:
-            return failed(done.last_words())
-        return Output(parts=split(done.stdout))
+        if done.code == 0:
+            return Output(parts=split(done.stdout))
+        output = failed(done.last_words())
+        if BAD_YAML.search(output.error):
+            # with --debug helm prints what it could not parse, and so its line becomes known
+            shown = self.run(*words, '--debug', seconds=RENDER_SECONDS, cwd=self.home, stdin=values or None)
+            output = replace(output, parts=split(shown.stdout))
+        return output
 
     def package(self, chart: Path, version: str, target: Path) -> Path:
         """Pack a chart directory into `target`; returns the archive."""
@@ -124,6 +133,7 @@ def split(text: str) -> tuple[Rendered, ...]:
 def failed(answer: str) -> Output:
     """A rendering that failed, with the deepest place that helm named."""
     places = PLACE.findall(answer)
-    template, line = places[-1] if places else ('', '1')
-    error = answer.strip().removeprefix('Error: ').replace('\n\nUse --debug flag to render out invalid YAML', '')
+    bad = BAD_YAML.search(answer)
+    template, line = places[-1] if places else (bad[1].rstrip(':') if bad else '', '1')
+    error = answer.strip().removeprefix('Error: ').replace('Use --debug flag to render out invalid YAML', '')
     return Output(error=' '.join(error.split()), template=template, line=int(line))

@@ -40,9 +40,9 @@ def template_line(template: str, printed: list[str], line: int) -> int:
     patterns = [_pattern(source) for source in sources]
     target = printed[min(line, len(printed)) - 1] if printed else ''
     start, anchor = _anchor(patterns, printed, line - 1)
-    candidates = [
-        i for i, pattern in enumerate(patterns) if i >= start and pattern and pattern.fullmatch(target.strip())
-    ]
+    fitting = [i for i, pattern in enumerate(patterns) if pattern and pattern.fullmatch(target.strip())]
+    # a loop prints lines that stand before its last line again
+    candidates = [i for i in fitting if i >= start] or fitting
     if not candidates:
         return start + 1
     expected = start + (line - 1 - anchor)

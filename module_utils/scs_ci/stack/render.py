@@ -87,14 +87,13 @@ def _overwrite_file(stack: Stack, chart: Chart) -> str:
 
 def _rendering(chart: Chart, output: Output) -> Rendering:
     """helm names templates below the chart's name; in the model they are below the chart's directory."""
-    if output.error:
-        below = _below(output.template)
-        own = below.startswith('templates/')
-        file, line = (
-            (f'{chart.path}/{below}', output.line) if own else (chart.meta.path, _dependency_line(chart, below))
-        )
-        return Rendering(chart.path, error=output.error, file=file, line=line)
-    return Rendering(chart.path, tuple(Rendered(_below(part.template), part.text) for part in output.parts))
+    parts = tuple(Rendered(_below(part.template), part.text) for part in output.parts)
+    if not output.error:
+        return Rendering(chart.path, parts)
+    below = _below(output.template)
+    own = below.startswith('templates/')
+    file, line = (f'{chart.path}/{below}', output.line) if own else (chart.meta.path, _dependency_line(chart, below))
+    return Rendering(chart.path, parts, error=output.error, file=file, line=line)
 
 
 def _below(template: str) -> str:

@@ -131,7 +131,10 @@ def parse(text: str) -> tuple[Document, ...]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ': '.join(part for part in (error.context, error.problem) if part)
-        raise Broken(message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1) from error
+        # what is missing at the end is told for the line after it, which nobody can open
+        last = max(len(text.splitlines()), 1)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise Broken(message, min(line, last), column if line <= last else 1) from error
     except yaml.reader.ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
         raise Broken(f'unprintable character {error.character!r}', text.count('\n', 0, position) + 1) from error

@@ -29,7 +29,7 @@ RULE = Rule(
     check=check,
     bad=(
         Example({VALUES: 'cilium:\n  a: 1\n  b: 2\n  a: 3\n'}, hits=((VALUES, 4),)),
-        Example({VALUES: 'cilium:\n  a: [1\n'}, hits=((VALUES, 3),)),
+        Example({VALUES: 'cilium:\n  a: [1\n'}, hits=((VALUES, 2),)),
         Example({VALUES: 'a: &x [1, 2]\nb: "\t\x07"\n'}, hits=((VALUES, 2),)),
     ),
     good=(Example({VALUES: 'base: &base {a: 1}\nother:\n  <<: *base\n  a: 2\n'}), Example({VALUES: ''})),
