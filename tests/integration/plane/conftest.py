@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plane_host import PlaneHost  # noqa: E402 -- its folder is not on the path under import mode importlib
+from plane_host import PlaneHost
 
 
 @pytest.fixture(scope='module')
