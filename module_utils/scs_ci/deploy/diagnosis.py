@@ -71,7 +71,12 @@ HARMLESS = frozenset(
 # err="…" of klog lines, "error": "…" of zap's JSON.
 LOG_ERROR = re.compile(r'(?:\berr="((?:[^"\\]|\\.)*)"|"error": ?"((?:[^"\\]|\\.)*)")')
 # Errors that every cluster's coming up brings with it.
-LOG_NOISE = re.compile(r'connection to the workload cluster is down|the object has been modified|context canceled')
+LOG_NOISE = re.compile(
+    r'connection to the workload cluster is down|cluster is not reachable|the object has been modified|context canceled'
+)
+
+# A reason is one line; what comes after four complaints is in must-gather.
+MOST_COMPLAINTS = 4
 
 # What a text says about the culprit. The first match decides; the order matters: a quota message may name a network.
 PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
@@ -173,10 +178,29 @@ def problem(what: str, subject: str, answer: str, found: Sequence[Complaint], pr
 
     The deepest complaint leads and decides the verdict, the others follow.
     """
-    texts = [f'{complaint.subject}: {complaint.text}' for complaint in found]
     kind, advice = _verdict(found, answer, product)
-    # more than four complaints only repeat each other from layer to layer
-    return kind(what, subject, '; '.join([*texts[:4], answer]), advice)
+    return kind(what, subject, '; '.join([*_telling(found), _shortened(answer, found)]), advice)
+
+
+def _telling(found: Sequence[Complaint]) -> list[str]:
+    """The complaints that add something: a layer often repeats what the one below it said."""
+    texts: list[str] = []
+    for complaint in found:
+        if not any(_message(complaint.text) in text for text in texts):
+            texts.append(f'{complaint.subject}: {complaint.text}')
+    return texts[:MOST_COMPLAINTS]
+
+
+def _shortened(answer: str, found: Sequence[Complaint]) -> str:
+    """The answer without a message that the complaints hold already."""
+    for complaint in found:
+        answer = answer.replace(f': {_message(complaint.text)}', '')
+    return answer
+
+
+def _message(text: str) -> str:
+    """`Ready=False OpenStackError: it failed` -> `it failed`."""
+    return text.split(': ', 1)[-1]
 
 
 def _verdict(found: Sequence[Complaint], answer: str, product: bool) -> tuple[type[Problem], str]:

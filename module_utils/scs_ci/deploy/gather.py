@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,19 @@ def _of_server(obj: Object, cluster: str) -> bool:
     return obj.get('kind') == 'OpenStackServer' and name_of(obj).startswith(f'{cluster}-')
 
 
-def log_texts(logs: Path | None) -> dict[str, str]:
-    """Controller to the end of its log; none without a directory of logs."""
-    found = sorted(logs.glob('*.log')) if logs and logs.is_dir() else []
-    return {path.stem: tail(path) for path in found}
+def log_files(logs: Path | None) -> list[Path]:
+    """The controllers' logs; none without a directory of them."""
+    return sorted(logs.glob('*.log')) if logs and logs.is_dir() else []
+
+
+def log_sizes(logs: Path | None) -> dict[str, int]:
+    """Controller to the present size of its log: what is said later lies behind it."""
+    return {path.stem: path.stat().st_size for path in log_files(logs)}
+
+
+def log_texts(logs: Path | None, since: Mapping[str, int] | None = None) -> dict[str, str]:
+    """Controller to the end of its log, or to what came after `since`."""
+    return {path.stem: tail(path, (since or {}).get(path.stem, 0)) for path in log_files(logs)}
 
 
 def events_of(api: Api, space: str, objects: Iterable[Object]) -> list[Object]:
@@ -132,10 +141,10 @@ def _lean(obj: Object) -> Object:
     return {**obj, 'metadata': meta} if 'metadata' in obj else obj
 
 
-def tail(path: Path) -> str:
-    """The last lines of a log; empty when it cannot be read."""
+def tail(path: Path, start: int = 0) -> str:
+    """The last lines of a log behind the byte `start`; empty when it cannot be read."""
     try:
-        lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+        lines = path.read_bytes()[start:].decode('utf-8', 'replace').splitlines()
     except OSError:
         return ''
     return '\n'.join(lines[-TAIL:]) + '\n'

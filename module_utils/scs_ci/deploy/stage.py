@@ -63,13 +63,14 @@ class Setup:
 
 @dataclass
 class Deployment:
-    """One deployment on its way; steps: seconds of each step, in order."""
+    """One deployment on its way. steps: seconds of each, in order; log_sizes: of the controllers' logs before it."""
 
     state: StageRun
     setup: Setup
     release: Release
     cluster: str
     steps: dict[str, float] = field(default_factory=dict)
+    log_sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def clock(self) -> Clock:
@@ -77,13 +78,14 @@ class Deployment:
 
     def step(self, name: str, started: float) -> None:
         self.steps[name] = round(self.clock.monotonic() - started, 2)
-        self.state.facts['steps'] = dict(self.steps)
+        # a list: JSON objects are written sorted, and the order is what readers want
+        self.state.facts['steps'] = [{'step': name, 'seconds': seconds} for name, seconds in self.steps.items()]
 
 
 def deploy(state: StageRun, version: PlannedVersion, setup: Setup) -> None:
     """Body of the stage for core.run.version_stage. On failure everything of use lies in the version's must-gather."""
     release = objects.release_from(version, _facts(state, version))
-    run = Deployment(state, setup, release, _cluster_name(state, version))
+    run = Deployment(state, setup, release, _cluster_name(state, version), log_sizes=gather.log_sizes(setup.logs))
     state.simulated.update(setup.simulated)
     state.facts.update({'cluster': run.cluster, 'namespace': setup.space, 'class': release.class_name})
     try:
@@ -252,7 +254,7 @@ def _evidence(run: Deployment) -> list[Complaint]:
     if told:
         return told
     wanted = (run.cluster, run.release.tag)
-    texts = gather.log_texts(run.setup.logs)
+    texts = gather.log_texts(run.setup.logs, run.log_sizes)
     return [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
 
 

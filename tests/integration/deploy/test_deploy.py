@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from deploy_runs import Run
+
 from scs_ci.core.outcome import Exit
 
 pytestmark = pytest.mark.integration
@@ -20,7 +21,7 @@ def test_topology_is_built_and_deleted_again(new_run: NewRun) -> None:
     record = run.record()
     assert done.returncode == Exit.PASSED, done.stderr
     assert (record['outcome'], record['facts']['until']) == ('passed', 'topology reconciled')
-    assert list(record['facts']['steps']) == [
+    assert [entry['step'] for entry in record['facts']['steps']] == [
         'class dry run',
         'release ready',
         'class reconciled',

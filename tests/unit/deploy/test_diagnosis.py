@@ -154,3 +154,14 @@ def test_log_tells_what_conditions_hide(text: str, wanted: str, said: str) -> No
 def test_unreachable_cloud_is_no_matter_of_the_credential() -> None:
     found = problem('x', 'y', 'z', log_complaints('capo', CAPO_LOG, 'ns', ['c0']), product=False)
     assert isinstance(found, errors.NetworkProblem)
+
+
+def test_layers_that_repeat_each_other_are_told_once() -> None:
+    below = obj('OpenStackCluster', 'o', ('Ready', 'OpenStackError', 'failed to get external network: 404'))
+    above = obj('Cluster', 'c0', ('InfrastructureReady', 'OpenStackError', 'failed to get external network: 404'))
+    answer = 'has nothing; Ready=False OpenStackError: failed to get external network: 404 after 63 s'
+    found = problem('gave up on', 'OpenStackCluster o', answer, complaints([above, below]), product=False)
+    assert found.answer == (
+        'OpenStackCluster o: Ready=False OpenStackError: failed to get external network: 404; '
+        'has nothing; Ready=False OpenStackError after 63 s'
+    )
