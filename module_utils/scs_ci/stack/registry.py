@@ -57,16 +57,9 @@ class Credentials:
 class _Adapter(HTTPAdapter):
     """Gives every request a time limit, for oras sets none."""
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float | None, float | None] | None = None,
-        verify: bool | str = True,
-        cert: str | tuple[str, str] | None = None,
-        proxies: dict[str, str] | None = None,
-    ) -> requests.Response:
-        return super().send(request, stream, timeout or TIMEOUT, verify, cert, proxies)
+    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+        options['timeout'] = options.get('timeout') or TIMEOUT
+        return super().send(request, **options)
 
 
 class _Provider(oras.provider.Registry):  # type: ignore[misc]
