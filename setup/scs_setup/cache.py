@@ -99,6 +99,12 @@ def _make(entry: Path, make: Callable[[Path], None]) -> None:
             shutil.rmtree(temporary)
 
 
+def sandboxes(namespaces: Path = Path('/run/netns')) -> list[str]:
+    """Names of the sandboxes that are up: their servers live on trees in the cache."""
+    found = namespaces.glob('scs-sandbox-*') if namespaces.is_dir() else ()
+    return sorted({path.name.split('-')[2] for path in found})
+
+
 def prune(root: Path, keep: set[str]) -> list[str]:
     """Remove all entries but those named in `keep`; return the names of the removed ones."""
     removed = []

@@ -65,6 +65,13 @@ def _docs(_options: argparse.Namespace) -> int:
 
 
 def _clean(_options: argparse.Namespace) -> int:
+    running = cache.sandboxes()
+    if running:
+        raise SetupProblem(
+            f'cannot remove the cache {paths.cache_root()}',
+            f'sandboxes use it: {", ".join(running)}',
+            'take them down: bin/scs-sandbox --name NAME down',
+        )
     for name in cache.prune(paths.cache_root(), keep=set()):
         cache.say(f'removed {name}')
     return PASSED

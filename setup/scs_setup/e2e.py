@@ -11,7 +11,6 @@ from pathlib import Path
 from . import apt, bundle, cache, environments, launch, paths
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 
-
 # It looks at processes and one socket; seconds only on a machine that is busy with other sandboxes.
 STATUS_SECONDS = 60
 

@@ -91,7 +91,7 @@ def test_concurrent_runs_make_it_once(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(120)
         assert process.exitcode == 0
     assert journal.read_text() == 'made\n'
 
@@ -112,6 +112,13 @@ def test_directory_that_cannot_be_written_is_an_error_in_four_parts(tmp_path: Pa
         cache.ensure(tmp_path / 'file', 'thing', 'key', lambda directory: None)
     assert 'cannot make the cache entry' in str(caught.value)
     assert 'XDG_CACHE_HOME' in str(caught.value)
+
+
+def test_sandboxes_are_seen_by_their_namespaces(tmp_path: Path) -> None:
+    for name in ('scs-sandbox-a', 'scs-sandbox-a-net-1', 'scs-sandbox-b', 'other'):
+        (tmp_path / name).touch()
+    assert cache.sandboxes(tmp_path) == ['a', 'b']
+    assert cache.sandboxes(tmp_path / 'none') == []
 
 
 def test_prune_removes_all_but_the_named(tmp_path: Path) -> None:
