@@ -1,4 +1,6 @@
-"""Cache entries: made in a temporary sibling, renamed into place under a lock, so that concurrent runs do not corrupt them."""
+"""Cache entries: made in a temporary sibling, renamed into place under a lock, so that concurrent runs do not corrupt
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,22 @@ from pathlib import Path
 
 from .errors import SandboxError
 
-WAIT = 1800.0  # seconds for another run that builds the same entry; the slowest (image, template) takes a few minutes on 2 cores
+# Seconds for another run that builds the same entry; the slowest (image, template) takes a few minutes on 2 cores
+WAIT = 1800.0
 
 
 def cache_home(environment: dict[str, str] | None = None) -> Path:
     """${XDG_CACHE_HOME:-~/.cache}/scs-ci as an absolute path; not created."""
     env = os.environ if environment is None else environment
-    base = env.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    base = env.get('XDG_CACHE_HOME') or str(Path('~/.cache').expanduser())
     return Path(base).absolute() / 'scs-ci'
 
 
 def entry(home: Path, name: str, make: Callable[[Path], None], *, wait: float = WAIT) -> Path:
     """The directory home/name; made by make(temporary directory) when missing.
 
-    A failed or killed make leaves only the temporary sibling, which the next run removes. Raises SandboxError when another run holds
+    A failed or killed make leaves only the temporary sibling, which the next run removes. Raises SandboxError when
+    another run holds
     the lock for longer than wait seconds; errors of make pass through.
     """
     path = home / name
@@ -59,7 +63,10 @@ def _locked(path: Path, wait: float) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() > limit:
                     raise SandboxError(
-                        'cannot use cache entry', str(path.with_suffix('')), f'locked by another run for {wait:.0f} s',
-                        'wait for that run, or end it, then try again') from error
+                        'cannot use cache entry',
+                        str(path.with_suffix('')),
+                        f'locked by another run for {wait:.0f} s',
+                        'wait for that run, or end it, then try again',
+                    ) from error
                 time.sleep(0.2)
         yield

@@ -1,4 +1,6 @@
-"""The one error of the sandbox. It says four things: what failed, on which object, what the other side answered, what to do next."""
+"""The one error of the sandbox. It says four things: what failed, on which object, what the other side answered, what
+to do next.
+"""
 
 from __future__ import annotations
 

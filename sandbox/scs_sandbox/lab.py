@@ -1,4 +1,7 @@
-"""The lab: one network namespace with the external network and the address of the OpenStack APIs. The host's network is not touched."""
+"""The lab: one network namespace with the external network and the address of the OpenStack APIs.
+
+The host's network is not touched.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,25 @@ from .network.model import Snapshot
 from .network.plan import plan
 from .run import run
 
-PROGRAMS = {'ip': 'iproute2', 'nft': 'nftables', 'nsenter': 'util-linux', 'mount': 'mount', 'pivot_root': 'util-linux', 'sed': 'sed'}
+PROGRAMS = {
+    'ip': 'iproute2',
+    'nft': 'nftables',
+    'nsenter': 'util-linux',
+    'mount': 'mount',
+    'pivot_root': 'util-linux',
+    'sed': 'sed',
+}
 
 
 def shortfalls() -> list[str]:
     """What this host lacks for a lab with servers, each with its cure; none when everything is there."""
     if os.geteuid() != 0:
         return ['not root: run as root, or with sudo']
-    lacks = [f'program {program} is missing: apt-get install {package}' for program, package in PROGRAMS.items() if not shutil.which(program)]
+    lacks = [
+        f'program {program} is missing: apt-get install {package}'
+        for program, package in PROGRAMS.items()
+        if not shutil.which(program)
+    ]
     if not Path('/proc/sys/net/bridge').is_dir():
         lacks.append('the kernel has no bridge netfilter: modprobe br_netfilter')
     if 'overlay' not in Path('/proc/filesystems').read_text():
@@ -52,13 +66,18 @@ def execute(name: str, command: Sequence[str], environment: dict[str, str]) -> N
     """Replace this process by a command inside the lab. Raises SandboxError when there is no lab or no such program."""
     _check(name)
     try:
-        os.execvpe('nsenter', ['nsenter', f'--net={names.namespace_path(names.lab_namespace(name))}', *command], environment)
+        os.execvpe(
+            'nsenter', ['nsenter', f'--net={names.namespace_path(names.lab_namespace(name))}', *command], environment
+        )
     except OSError as error:
         raise SandboxError('cannot run in the lab', command[0], str(error), 'install util-linux') from error
 
 
 def command(name: str, words: Sequence[str]) -> list[str]:
-    """The command line that runs words inside the lab; for starting services there. Raises SandboxError when there is no lab."""
+    """The command line that runs words inside the lab; for starting services there.
+
+    Raises SandboxError when there is no lab.
+    """
     _check(name)
     return ['nsenter', f'--net={names.namespace_path(names.lab_namespace(name))}', *words]
 
@@ -70,4 +89,6 @@ def call(name: str, words: Sequence[str], *, what: str, timeout: float = 30.0) -
 
 def _check(name: str) -> None:
     if not exists(name):
-        raise SandboxError('cannot enter the lab of', f'sandbox {name}', 'it is not up', f'run scs-sandbox up --name {name}')
+        raise SandboxError(
+            'cannot enter the lab of', f'sandbox {name}', 'it is not up', f'run scs-sandbox up --name {name}'
+        )

@@ -20,8 +20,12 @@ NAME = re.compile(r'[a-z][a-z0-9]{0,15}')
 def check_name(name: str) -> str:
     """The name itself when a sandbox may have it. Raises SandboxError else."""
     if not NAME.fullmatch(name):
-        raise SandboxError('cannot use sandbox name', repr(name), 'it is not a lower case letter followed by at most 15 letters or digits',
-                           'choose another name')
+        raise SandboxError(
+            'cannot use sandbox name',
+            repr(name),
+            'it is not a lower case letter followed by at most 15 letters or digits',
+            'choose another name',
+        )
     return name
 
 

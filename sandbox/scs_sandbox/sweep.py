@@ -1,6 +1,7 @@
 """Remove everything of a sandbox, in any state: with or without an agent, after kill -9 of anything. Safe to repeat.
 
-What belongs to a sandbox is found by its records, by its control groups and by the prefix of its network namespaces; nothing else is touched.
+What belongs to a sandbox is found by its records, by its control groups and by the prefix of its network namespaces;
+nothing else is touched.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from . import names
 from .errors import SandboxError
 from .machines import cgroups
-from .machines.process import Process, alive, reap, recorded, send, start_time, wait_gone
+from .machines.process import Process, alive, recorded, send, start_time, wait_gone
 from .network import apply
+from .run import run
 
 END_TIMEOUT = 10.0  # seconds for the agent or a killed process; the kernel needs milliseconds
 
@@ -24,7 +26,8 @@ END_TIMEOUT = 10.0  # seconds for the agent or a killed process; the kernel need
 def down(state: Path) -> list[str]:
     """Remove processes, control groups, network namespaces, mounts and files of the sandbox with this state directory.
 
-    Returns what was removed, one text each; nothing for a sandbox that is not there. Raises SandboxError for what cannot be removed,
+    Returns what was removed, one text each; nothing for a sandbox that is not there. Raises SandboxError for what
+    cannot be removed,
     after everything else was.
     """
     name = names.check_name(state.name)
@@ -33,7 +36,15 @@ def down(state: Path) -> list[str]:
     removed = end_agent(state)
     removed += _end(_server_processes(state, name, layout), 'server process')
     removed += _end(_namespace_processes(name), 'process in the lab')
-    servers = sorted({path.name for parent in cgroups.parents(layout, name) if parent.is_dir() for path in parent.iterdir() if path.is_dir()})
+    servers = sorted(
+        {
+            path.name
+            for parent in cgroups.parents(layout, name)
+            if parent.is_dir()
+            for path in parent.iterdir()
+            if path.is_dir() and path != cgroups.console_group(layout, name)
+        }
+    )
     for server in servers:
         try:
             cgroups.remove(cgroups.groups(layout, name, server))
@@ -62,7 +73,6 @@ def end_agent(state: Path) -> list[str]:
     if not wait_gone(agent, END_TIMEOUT):
         send(agent, signal.SIGKILL)
         wait_gone(agent, END_TIMEOUT)
-    reap(agent)
     return [f'agent {agent.pid}']
 
 
@@ -76,12 +86,17 @@ def unmount_below(state: Path) -> list[str]:
     """Detach mounts below the state directory. There should be none: servers mount in namespaces of their own."""
     points = mounts_below(Path('/proc/self/mountinfo').read_text(), state)
     for point in points:
-        apply.run(['umount', '-l', point], what='cannot unmount', subject=point)
+        run(['umount', '-l', point], what='cannot unmount', subject=point)
     return [f'mount {point}' for point in points]
 
 
 def _server_processes(state: Path, name: str, layout: cgroups.Layout) -> list[Process]:
-    found = [process for path in (state / 'servers').glob('*/init.json') for process in recorded(path).values() if alive(process)]
+    found = [
+        process
+        for path in (state / 'servers').glob('*/init.json')
+        for process in recorded(path).values()
+        if alive(process)
+    ]
     pids = cgroups.processes(cgroups.parents(layout, name)) - {process.pid for process in found}
     return found + _processes(pids)
 
@@ -90,7 +105,7 @@ def _namespace_processes(name: str) -> list[Process]:
     """Processes in network namespaces of the sandbox, except this one and those that wait for it."""
     wanted = {_inode(names.namespace_path(space)) for space in apply.namespaces(name)} - {None}
     mine = _ancestors()
-    pids = {int(entry) for entry in os.listdir('/proc') if entry.isdigit()} - mine
+    pids = {int(entry.name) for entry in Path('/proc').iterdir() if entry.name.isdigit()} - mine
     return _processes(pid for pid in pids if _inode(Path(f'/proc/{pid}/ns/net')) in wanted) if wanted else []
 
 
@@ -124,8 +139,12 @@ def _end(processes: list[Process], kind: str) -> list[str]:
         send(process, signal.SIGKILL)
     for process in processes:
         if not wait_gone(process, END_TIMEOUT):
-            raise SandboxError(f'cannot end {kind}', str(process.pid), f'it stays {END_TIMEOUT:.0f} s after SIGKILL', 'look why the kernel keeps it')
-        reap(process)
+            raise SandboxError(
+                f'cannot end {kind}',
+                str(process.pid),
+                f'it stays {END_TIMEOUT:.0f} s after SIGKILL',
+                'look why the kernel keeps it',
+            )
     return ended
 
 
@@ -147,5 +166,7 @@ def _remove_files(state: Path) -> list[str]:
         except OSError as error:
             # A process that was killed a moment ago may still have written.
             if time.monotonic() > limit:
-                raise SandboxError('cannot remove', f'directory {state}', str(error), 'look who writes there') from error
+                raise SandboxError(
+                    'cannot remove', f'directory {state}', str(error), 'look who writes there'
+                ) from error
             time.sleep(0.1)

@@ -1,6 +1,8 @@
-"""Talk to the agent over its unix socket. Standard library only: the drivers inside the OpenStack services import this file.
+"""Talk to the agent over its unix socket. Standard library only: the drivers inside the OpenStack services import this
+file.
 
-One request per connection: one line of JSON there, one line of JSON back. Operations and shapes: scs_sandbox/agent/protocol.py.
+One request per connection: one line of JSON there, one line of JSON back. Operations and shapes:
+scs_sandbox/agent/protocol.py.
 """
 
 from __future__ import annotations
@@ -9,12 +11,17 @@ import json
 import socket
 from typing import Any
 
-TIMEOUT = 60.0  # seconds; the slowest operation is a stop: 15 s for systemd to power off, then a kill, beside a loaded host
+TIMEOUT = (
+    60.0  # seconds; the slowest operation is a stop: 15 s for systemd to power off, then a kill, beside a loaded host
+)
 MAX_REPLY = 64 << 20  # bytes; a status with every port of a full /16 stays far below
 
 
 class AgentError(Exception):
-    """The agent refused, failed or could not be reached. The text says what, on which object, the answer and what to do next."""
+    """The agent refused, failed or could not be reached.
+
+    The text says what, on which object, the answer and what to do next.
+    """
 
 
 def call(socket_path: str, op: str, *, timeout: float = TIMEOUT, **arguments: Any) -> dict[str, Any]:
@@ -33,7 +40,8 @@ def call(socket_path: str, op: str, *, timeout: float = TIMEOUT, **arguments: An
     except OSError as error:
         raise AgentError(
             f'cannot ask the sandbox agent for {op} at {socket_path}: {error or type(error).__name__}\n'
-            '  next: look whether the agent runs (scs-sandbox status), then into log/agent.log of the sandbox') from error
+            '  next: look whether the agent runs (scs-sandbox status), then into log/agent.log of the sandbox'
+        ) from error
     return _judge(op, text)
 
 
@@ -57,7 +65,8 @@ def _judge(op: str, text: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise AgentError(
             f'cannot read the answer of the sandbox agent to {op}: {text[:200]!r}\n'
-            '  next: the agent ended in the middle; look into log/agent.log of the sandbox') from error
+            '  next: the agent ended in the middle; look into log/agent.log of the sandbox'
+        ) from error
     if not isinstance(reply, dict) or not reply.pop('ok', False):
         raise AgentError(str(reply.get('error', reply) if isinstance(reply, dict) else reply))
     return reply

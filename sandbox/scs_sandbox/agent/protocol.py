@@ -1,6 +1,8 @@
-"""Operations of the agent: what each takes and answers. One JSON line there, one back: {"ok": true, ...} or {"ok": false, "error": text}.
+"""Operations of the agent: what each takes and answers. One JSON line there, one back: {"ok": true, ...} or {"ok":
+false, "error": text}.
 
-server-apply   {"server": {"id", "name", "hostname", "state": "running|stopped", "image": tree name, "memory_mb", "vcpus",
+server-apply   {"server": {"id", "name", "hostname", "state": "running|stopped", "image": tree name, "memory_mb",
+"vcpus",
                 "ports": [{"id", "mac", "network_id", "addresses": ["10.0.0.5/24"], "gateway": "10.0.0.1"|null, "mtu"}],
                 "user_data": base64|null, "keys": [line], "metadata": {}, "availability_zone"}}
                answers {"state"} when converged: the container runs (or is stopped), its interfaces are plugged in.
@@ -8,14 +10,26 @@ server-delete  {"id"}           answers {"removed": [text]}; a server that is no
 server-reboot  {"id", "hard"}   answers {"state"}.
 server-ports   {"id", "ports"}  answers {"state"}; attaches and detaches while the server runs.
 server-status  {"id"}           answers {"state": "running|stopped|absent|crashed"}.
-network-apply  {"snapshot": {"networks", "subnets", "ports", "routers", "floating_ips", "security_groups"}}, always complete;
+network-apply  {"snapshot": {"networks", "subnets", "ports", "routers", "floating_ips", "security_groups"}}, always
+complete;
                answers {"changes": [text]} when the network is as it says (scs_sandbox/network/model.py has the fields).
-status         {}               answers {"servers": [{"id", "name", "state", "desired", "pid", "error"}], "network": {…}, "error": text|null}.
+status         {}               answers {"servers": [{"id", "name", "state", "desired", "pid", "error"}], "network":
+{…}, "error": text|null}.
 converge       {}               one pass over everything now; answers {"errors": [text]}.
 stop           {}               ends the agent; servers and network stay. Answers {}.
 """
 
 from __future__ import annotations
 
-OPERATIONS = ('server-apply', 'server-delete', 'server-reboot', 'server-ports', 'server-status', 'network-apply', 'status', 'converge', 'stop')
+OPERATIONS = (
+    'server-apply',
+    'server-delete',
+    'server-reboot',
+    'server-ports',
+    'server-status',
+    'network-apply',
+    'status',
+    'converge',
+    'stop',
+)
 EOF_LIMIT = 64 << 20  # bytes of one request; user data is at most 64 KiB, a snapshot some hundred KiB

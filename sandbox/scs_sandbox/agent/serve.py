@@ -23,6 +23,7 @@ from .worker import Worker
 
 WATCH_PAUSE = 1.0  # seconds between looks for ended servers
 PASS_PAUSE = 30.0  # seconds between passes over everything; repairs what somebody removed by hand
+MALFORMED = 'cannot read request: it is not one line with a JSON object\n  next: see scs_sandbox/agent/protocol.py'
 PR_SET_CHILD_SUBREAPER = 36
 
 log = logging.getLogger('scs_sandbox.agent')
@@ -37,7 +38,10 @@ def dispatch(worker: Worker, request: Mapping[str, Any], stop: Callable[[], None
         log.error('%s: %s', op, error)
         return {'ok': False, 'error': str(error)}
     except (KeyError, TypeError) as error:
-        return {'ok': False, 'error': f'cannot read request {op}: field {error}\n  next: see scs_sandbox/agent/protocol.py'}
+        return {
+            'ok': False,
+            'error': f'cannot read request {op}: field {error}\n  next: see scs_sandbox/agent/protocol.py',
+        }
     except OSError as error:
         log.exception('%s', op)
         return {'ok': False, 'error': f'cannot carry out {op}: {error}\n  next: see log/agent.log of the sandbox'}
@@ -52,7 +56,8 @@ def _operate(worker: Worker, op: str, request: Mapping[str, Any], stop: Callable
         'server-status': lambda: {'state': worker.server_status(str(request['id']))},
         'network-apply': lambda: {'changes': worker.network_apply(request['snapshot'])},
         'status': worker.status,
-        'converge': lambda: {'errors': worker.converge()}}
+        'converge': lambda: {'errors': worker.converge()},
+    }
     if op == 'stop':
         stop()
         return {}
@@ -97,7 +102,7 @@ class Handler(socketserver.StreamRequestHandler):
             reply = dispatch(self.server.worker, request, self.server.stop) if isinstance(request, dict) else None
         except ValueError:
             reply = None
-        answer = reply or {'ok': False, 'error': 'cannot read request: it is not one line with a JSON object\n  next: see scs_sandbox/agent/protocol.py'}
+        answer = reply or {'ok': False, 'error': MALFORMED}
         try:
             self.wfile.write(json.dumps(answer).encode() + b'\n')
         except OSError as error:

@@ -25,8 +25,11 @@ class Config:
 
 def write_config(state: Path, name: str, images: Mapping[str, Image], shared: tuple[Bind, ...] = ()) -> Path:
     """Write the configuration of the agent; the agent reads it when it starts. Returns its path."""
-    data = {'name': name, 'images': {key: {'path': str(image.path), 'private': list(image.private)} for key, image in images.items()},
-            'shared': [{'source': str(bind.source), 'target': bind.target} for bind in shared]}
+    data = {
+        'name': name,
+        'images': {key: {'path': str(image.path), 'private': list(image.private)} for key, image in images.items()},
+        'shared': [{'source': str(bind.source), 'target': bind.target} for bind in shared],
+    }
     path = state / 'agent.json'
     write(path, data)
     return path
@@ -37,12 +40,19 @@ def read_config(state: Path) -> Config:
     path = state / 'agent.json'
     try:
         data = json.loads(path.read_text())
-        images = {str(key): Image(Path(value['path']), tuple(value.get('private') or ())) for key, value in data['images'].items()}
+        images = {
+            str(key): Image(Path(value['path']), tuple(value.get('private') or ()))
+            for key, value in data['images'].items()
+        }
         shared = tuple(Bind(Path(item['source']), str(item['target'])) for item in data.get('shared') or ())
         return Config(str(data['name']), images, shared)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SandboxError('cannot read configuration of the agent', str(path), f'{type(error).__name__}: {error}',
-                           'run scs-sandbox up, which writes it') from error
+        raise SandboxError(
+            'cannot read configuration of the agent',
+            str(path),
+            f'{type(error).__name__}: {error}',
+            'run scs-sandbox up, which writes it',
+        ) from error
 
 
 def write(path: Path, data: Any) -> None:
@@ -93,5 +103,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise SandboxError('cannot read desired state', str(path), str(error), 'remove the file; the cloud sends it again') from error
+            raise SandboxError(
+                'cannot read desired state', str(path), str(error), 'remove the file; the cloud sends it again'
+            ) from error
         return data if isinstance(data, dict) else None

@@ -40,7 +40,8 @@ class Worker:
         self._errors: dict[str, str] = {}
         self._seen: set[str] = set()
 
-    # -- servers ---------------------------------------------------------------------------------------------------------------
+    # -- servers
+    # ---------------------------------------------------------------------------------------------------------------
 
     def server_apply(self, data: Mapping[str, Any]) -> str:
         """Make a server what data says. Returns its state. Raises SandboxError."""
@@ -93,7 +94,8 @@ class Worker:
                 found = hypervisor.state(self._host, server_id)
         return found
 
-    # -- network ---------------------------------------------------------------------------------------------------------------
+    # -- network
+    # ---------------------------------------------------------------------------------------------------------------
 
     def network_apply(self, snapshot: Mapping[str, Any]) -> list[str]:
         """Make the network what the newest snapshot says. Returns the changes. Raises SandboxError."""
@@ -102,10 +104,14 @@ class Worker:
             self._store.put_network(snapshot)
         return self._converge_network()
 
-    # -- everything ------------------------------------------------------------------------------------------------------------
+    # -- everything
+    # ------------------------------------------------------------------------------------------------------------
 
     def converge(self, *, whole: bool = True) -> list[str]:
-        """One pass over everything. whole: look at the whole network again instead of trusting the last pass. Returns errors."""
+        """One pass over everything. whole: look at the whole network again instead of trusting the last pass.
+
+        Returns errors.
+        """
         errors = []
         try:
             self._converge_network(whole=whole)
@@ -135,13 +141,25 @@ class Worker:
         for server_id in sorted({*self._store.server_ids(), *self._on_disk()}):
             data = self._store.server(server_id) or {}
             init = hypervisor.init_of(self._host, server_id)
-            servers.append({'id': server_id, 'name': data.get('name'), 'state': hypervisor.state(self._host, server_id),
-                            'desired': data.get('state', 'absent') if data else 'absent', 'pid': init.pid if init else None,
-                            'error': self._errors.get(server_id)})
+            servers.append(
+                {
+                    'id': server_id,
+                    'name': data.get('name'),
+                    'state': hypervisor.state(self._host, server_id),
+                    'desired': data.get('state', 'absent') if data else 'absent',
+                    'pid': init.pid if init else None,
+                    'error': self._errors.get(server_id),
+                }
+            )
         spaces = self._plan.spaces if self._plan else ()
-        return {'servers': servers, 'network': {'namespaces': [space.name for space in spaces]}, 'error': self._errors.get('network')}
+        return {
+            'servers': servers,
+            'network': {'namespaces': [space.name for space in spaces]},
+            'error': self._errors.get('network'),
+        }
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _lock(self, key: str) -> threading.RLock:
         with self._guard:
@@ -155,7 +173,9 @@ class Worker:
         _check_id(server_id)
         server = self._desired(server_id)
         if server is None:
-            raise SandboxError('cannot find', f'server {server_id}', 'nobody has asked for it', 'send server-apply first')
+            raise SandboxError(
+                'cannot find', f'server {server_id}', 'nobody has asked for it', 'send server-apply first'
+            )
         return server
 
     def _on_disk(self) -> list[str]:
@@ -200,8 +220,12 @@ class Worker:
         limit = time.monotonic() + NETWORK_WAIT
         while missing := self._missing(server.ports):
             if time.monotonic() > limit:
-                raise SandboxError('cannot start', f'server {server.id}', f'ports {", ".join(missing)} were in no network snapshot for '
-                                   f'{NETWORK_WAIT:.0f} s', 'look whether the network driver sends network-apply')
+                raise SandboxError(
+                    'cannot start',
+                    f'server {server.id}',
+                    f'ports {", ".join(missing)} were in no network snapshot for {NETWORK_WAIT:.0f} s',
+                    'look whether the network driver sends network-apply',
+                )
             time.sleep(NETWORK_PAUSE)
 
     def _missing(self, ports: tuple[Port, ...]) -> list[str]:

@@ -14,18 +14,43 @@ from ..run import run
 from . import customize
 
 PACKAGES = (
-    'ca-certificates', 'cloud-init', 'curl', 'dbus', 'iproute2', 'iputils-ping', 'kmod', 'less', 'mount', 'netbase', 'nftables', 'openssh-server',
-    'procps', 'python3', 'rsync', 'sudo', 'systemd', 'systemd-sysv', 'tar', 'zstd')
+    'ca-certificates',
+    'cloud-init',
+    'curl',
+    'dbus',
+    'iproute2',
+    'iputils-ping',
+    'kmod',
+    'less',
+    'mount',
+    'netbase',
+    'nftables',
+    'openssh-server',
+    'procps',
+    'python3',
+    'rsync',
+    'sudo',
+    'systemd',
+    'systemd-sysv',
+    'tar',
+    'zstd',
+)
 COMPONENTS = ('main', 'universe')
 BUILD_TIMEOUT = 900.0  # seconds; 60 s on 2 cores with a near mirror, the rest is for a slow one
-FACTS_PROGRAM = '''
+EXCLUDED = ('/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*')
+FACTS_PROGRAM = """
 import json, platform, yaml
 release = platform.freedesktop_os_release()
 config = yaml.safe_load(open('/etc/cloud/cloud.cfg'))
-print(json.dumps({'os_distro': release['ID'], 'os_version': release['VERSION_ID'], 'codename': release['VERSION_CODENAME'],
-                  'name': release['PRETTY_NAME'].split(' (')[0].replace('GNU/Linux ', ''),
-                  'default_user': config['system_info']['default_user']['name']}))
-'''
+print(json.dumps({
+    'os_distro': release['ID'],
+    'os_version': release['VERSION_ID'],
+    'codename': release['VERSION_CODENAME'],
+    'name': release['PRETTY_NAME'].split(' (')[0].replace('GNU/Linux ', ''),
+    'default_user': config['system_info']['default_user']['name'],
+}))
+"""
+FORMAT = 1  # to be raised when the steps of the build change without any of the data below
 
 
 @dataclass(frozen=True)
@@ -58,26 +83,34 @@ def host_release() -> Release:
         found = platform.freedesktop_os_release()
         return Release(found['ID'], found['VERSION_CODENAME'])
     except (OSError, KeyError) as error:
-        raise SandboxError('cannot build image', 'plain', f'os-release of this host lacks {error}',
-                           'use Debian 12 or 13 or Ubuntu 24.04') from error
+        raise SandboxError(
+            'cannot build image',
+            'plain',
+            f'os-release of this host lacks {error}',
+            'use Debian 12 or 13 or Ubuntu 24.04',
+        ) from error
 
 
 def sources(targets: str, release: Release) -> list[str]:
-    """Lines of a sources.list from `apt-get indextargets` (REPO_URI|RELEASE|COMPONENT|ORIGIN): those of the distribution itself."""
+    """Lines of a sources.list from `apt-get indextargets` (REPO_URI|RELEASE|COMPONENT|ORIGIN): those of the
+    distribution itself.
+    """
     lines = []
     for row in targets.splitlines():
         uri, suite, component, origin = row.split('|')
-        wanted = origin.lower() == release.distro and suite.split('-')[0] == release.codename and component in COMPONENTS
+        wanted = (
+            origin.lower() == release.distro and suite.split('-')[0] == release.codename and component in COMPONENTS
+        )
         if wanted and (line := f'deb {uri} {suite} {component}') not in lines:
             lines.append(line)
     return lines
 
 
 def key(release: Release) -> str:
-    """The cache key: packages, what customize does, distribution and machine."""
-    source = Path(customize.__file__).read_bytes() + Path(__file__).read_bytes()
-    parts = [*PACKAGES, release.distro, release.codename, platform.machine(), hashlib.sha256(source).hexdigest()]
-    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
+    """The cache key: everything that determines the tree, except the state of the distribution's archive."""
+    data = (PACKAGES, COMPONENTS, EXCLUDED, FACTS_PROGRAM, customize.MASKED, customize.FILES, customize.REMOVED)
+    text = repr((FORMAT, release, platform.machine(), data))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def build_plain(home: Path | None = None) -> Path:
@@ -100,27 +133,63 @@ def facts(entry: Path) -> Facts:
 
 
 def _build(place: Path, release: Release) -> None:
-    targets = run(['apt-get', 'indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)', 'Created-By: Packages'],
-                  what='cannot list package sources', subject='of this host')
+    targets = run(
+        [
+            'apt-get',
+            'indextargets',
+            '--format',
+            '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)',
+            'Created-By: Packages',
+        ],
+        what='cannot list package sources',
+        subject='of this host',
+    )
     lines = sources(targets, release)
     if not lines:
-        raise SandboxError('cannot build image', 'plain', f'apt knows no package source of {release.distro} {release.codename}',
-                           'run apt-get update')
+        raise SandboxError(
+            'cannot build image',
+            'plain',
+            f'apt knows no package source of {release.distro} {release.codename}',
+            'run apt-get update',
+        )
     root = tree(place)
-    run(['mmdebstrap', '--variant=minbase', '--mode=root', '--quiet', *_options(), f'--include={",".join(PACKAGES)}',
-         release.codename, str(root), *lines],
-        what='cannot build image', subject='plain', timeout=BUILD_TIMEOUT, advice='check that apt-get can install packages on this host')
+    run(
+        [
+            'mmdebstrap',
+            '--variant=minbase',
+            '--mode=root',
+            '--quiet',
+            *_options(),
+            f'--include={",".join(PACKAGES)}',
+            release.codename,
+            str(root),
+            *lines,
+        ],
+        what='cannot build image',
+        subject='plain',
+        timeout=BUILD_TIMEOUT,
+        advice='check that apt-get can install packages on this host',
+    )
     customize.customize(root)
     run(['chroot', str(root), 'systemctl', 'enable', 'ssh'], what='cannot enable sshd in image', subject='plain')
-    run(['chroot', str(root), 'systemctl', 'set-default', 'multi-user.target'], what='cannot set boot target of image', subject='plain')
-    found = json.loads(run(['chroot', str(root), 'python3', '-B', '-c', FACTS_PROGRAM], what='cannot read facts of image', subject='plain'))
+    run(
+        ['chroot', str(root), 'systemctl', 'set-default', 'multi-user.target'],
+        what='cannot set boot target of image',
+        subject='plain',
+    )
+    found = json.loads(
+        run(
+            ['chroot', str(root), 'python3', '-B', '-c', FACTS_PROGRAM],
+            what='cannot read facts of image',
+            subject='plain',
+        )
+    )
     (place / 'facts.json').write_text(json.dumps(asdict(Facts(**found, architecture=platform.machine()))) + '\n')
 
 
 def _options() -> list[str]:
     """Options of the builder; a proxy that this host's apt uses is used for the build, too."""
-    excluded = ('/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*')
-    options = ['--aptopt=Acquire::Languages "none"', *(f'--dpkgopt=path-exclude={path}' for path in excluded)]
+    options = ['--aptopt=Acquire::Languages "none"', *(f'--dpkgopt=path-exclude={path}' for path in EXCLUDED)]
     for line in run(['apt-config', 'dump'], what='cannot read configuration of apt').splitlines():
         name, _, value = line.partition(' ')
         if name.startswith('Acquire::http') and name.lower().endswith('::proxy') and value.strip('";'):

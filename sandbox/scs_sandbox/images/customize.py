@@ -4,34 +4,55 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# No udev, no getty, no timers, no file systems of the kernel: a container has none of it, and each would cost memory and boot time.
+# No udev, no getty, no timers, no file systems of the kernel: a container has none of it, and each would cost memory
+# and boot time.
 MASKED = (
-    'apt-daily-upgrade.timer', 'apt-daily.timer', 'console-getty.service', 'dev-hugepages.mount', 'dev-mqueue.mount',
-    'dpkg-db-backup.timer', 'e2scrub_all.timer', 'e2scrub_reap.service', 'fstrim.timer', 'getty.target', 'sys-fs-fuse-connections.mount',
-    'sys-kernel-config.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'systemd-firstboot.service', 'systemd-logind.service',
-    'systemd-modules-load.service', 'systemd-networkd-wait-online.service', 'systemd-networkd.service', 'systemd-oomd.service',
-    'systemd-pstore.service', 'systemd-remount-fs.service', 'systemd-resolved.service', 'systemd-timesyncd.service',
-    'systemd-udev-trigger.service', 'systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service', 'motd-news.timer')
+    'apt-daily-upgrade.timer',
+    'apt-daily.timer',
+    'console-getty.service',
+    'dev-hugepages.mount',
+    'dev-mqueue.mount',
+    'dpkg-db-backup.timer',
+    'e2scrub_all.timer',
+    'e2scrub_reap.service',
+    'fstrim.timer',
+    'getty.target',
+    'sys-fs-fuse-connections.mount',
+    'sys-kernel-config.mount',
+    'sys-kernel-debug.mount',
+    'sys-kernel-tracing.mount',
+    'systemd-firstboot.service',
+    'systemd-logind.service',
+    'systemd-modules-load.service',
+    'systemd-networkd-wait-online.service',
+    'systemd-networkd.service',
+    'systemd-oomd.service',
+    'systemd-pstore.service',
+    'systemd-remount-fs.service',
+    'systemd-resolved.service',
+    'systemd-timesyncd.service',
+    'systemd-udev-trigger.service',
+    'systemd-udevd-control.socket',
+    'systemd-udevd-kernel.socket',
+    'systemd-udevd.service',
+    'motd-news.timer',
+)
 
 FILES = {
     '/etc/fstab': '',
     '/etc/machine-id': 'uninitialized\n',
     '/etc/hostname': 'localhost\n',
-    # Addresses are set from outside before the first process runs, as DHCP would; one kind of host key is enough and the fastest to make.
+    # Addresses are set from outside before the first process runs, as DHCP would; one kind of host key is enough and
+    # the fastest to make.
     '/etc/cloud/cloud.cfg.d/99-sandbox.cfg': (
-        'datasource_list: [ConfigDrive]\n'
-        'network: {config: disabled}\n'
-        'ssh_genkeytypes: [ed25519]\n'
-        'locale: false\n'
-        'package_update: false\n'),
+        'datasource_list: [ConfigDrive]\nnetwork: {config: disabled}\nssh_genkeytypes: [ed25519]\nlocale: false\n'
+    ),
     # The console shows what a serial console shows; the kernel's log belongs to the host.
     '/etc/systemd/journald.conf.d/sandbox.conf': (
-        '[Journal]\n'
-        'Storage=persistent\n'
-        'ReadKMsg=no\n'
-        'ForwardToConsole=yes\n'
-        'MaxLevelConsole=info\n'
-        'SystemMaxUse=64M\n'),
+        '[Journal]\nStorage=persistent\nReadKMsg=no\nForwardToConsole=yes\nMaxLevelConsole=info\nSystemMaxUse=64M\n'
+    ),
+    # The journal on the console says the same as systemd's own lines, and more.
+    '/etc/systemd/system.conf.d/sandbox.conf': '[Manager]\nShowStatus=no\n',
     # Nothing answers DNS in the lab: no lookups when a client comes in.
     '/etc/ssh/sshd_config.d/10-sandbox.conf': 'UseDNS no\n',
 }

@@ -1,1 +1,3 @@
-"""Servers as system containers: systemd as process 1 in namespaces and control groups of its own, on an overlay over a shared tree."""
+"""Servers as system containers: systemd as process 1 in namespaces and control groups of its own, on an overlay over a
+shared tree.
+"""

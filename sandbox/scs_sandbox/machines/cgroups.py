@@ -12,7 +12,9 @@ from pathlib import Path
 from ..errors import SandboxError
 from ..names import control_group
 
-REMOVE_TIMEOUT = 6.0  # seconds; the kernel frees a group some milliseconds after its last process, longer after heavy use
+REMOVE_TIMEOUT = (
+    6.0  # seconds; the kernel frees a group some milliseconds after its last process, longer after heavy use
+)
 CPU_PERIOD = 100_000  # microseconds
 PIDS_PER_CPU = 4096  # a control plane node needs about 600
 
@@ -52,14 +54,20 @@ def detect(mountinfo: str) -> Layout:
         if kind == 'cgroup2':
             unified.append(Hierarchy(Path(path), ''))
         elif kind == 'cgroup':
-            names = ','.join(o for o in options.split(',') if o not in ('rw', 'ro', 'xattr', 'clone_children') and '_agent' not in o)
+            names = ','.join(
+                o for o in options.split(',') if o not in ('rw', 'ro', 'xattr', 'clone_children') and '_agent' not in o
+            )
             first.setdefault(names, Hierarchy(Path(path), names))
     if 'name=systemd' in first:
         return Layout(1, tuple(first[name] for name in sorted(first)))
     if unified and not first:
         return Layout(2, (unified[0],))
-    raise SandboxError('cannot use control groups', 'of this host', 'neither version 2 alone nor a version 1 hierarchy name=systemd is mounted',
-                       'mount one: mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd')
+    raise SandboxError(
+        'cannot use control groups',
+        'of this host',
+        'neither version 2 alone nor a version 1 hierarchy name=systemd is mounted',
+        'mount one: mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd',
+    )
 
 
 def host_layout() -> Layout:
@@ -77,17 +85,32 @@ def groups(layout: Layout, name: str, server_id: str) -> tuple[Path, ...]:
     return tuple(parent / server_id for parent in parents(layout, name))
 
 
+def console_group(layout: Layout, name: str) -> Path:
+    """The group of the processes that copy consoles: outside the servers' own groups, which belong to their systemd
+    alone.
+    """
+    return layout.hierarchies[0].path / control_group(name) / 'consoles'
+
+
 def values(layout: Layout, limits: Limits) -> tuple[dict[str, str], ...]:
     """What to write into the files of a server's groups, one dictionary per hierarchy."""
     pids = str(PIDS_PER_CPU * max(limits.cpus, 1))
     quota = limits.cpus * CPU_PERIOD
     if layout.version == 2:
         return ({'memory.max': str(limits.memory), 'cpu.max': f'{quota} {CPU_PERIOD}', 'pids.max': pids},)
-    by_controller = {'memory': {'memory.limit_in_bytes': str(limits.memory)},
-                     'cpu': {'cpu.cfs_period_us': str(CPU_PERIOD), 'cpu.cfs_quota_us': str(quota)}, 'pids': {'pids.max': pids}}
+    by_controller = {
+        'memory': {'memory.limit_in_bytes': str(limits.memory)},
+        'cpu': {'cpu.cfs_period_us': str(CPU_PERIOD), 'cpu.cfs_quota_us': str(quota)},
+        'pids': {'pids.max': pids},
+    }
     return tuple(
-        {file: value for controller in hierarchy.options.split(',') for file, value in by_controller.get(controller, {}).items()}
-        for hierarchy in layout.hierarchies)
+        {
+            file: value
+            for controller in hierarchy.options.split(',')
+            for file, value in by_controller.get(controller, {}).items()
+        }
+        for hierarchy in layout.hierarchies
+    )
 
 
 def create(layout: Layout, name: str, server_id: str, limits: Limits) -> tuple[Path, ...]:
@@ -103,9 +126,15 @@ def create(layout: Layout, name: str, server_id: str, limits: Limits) -> tuple[P
                     (path / 'cgroup.subtree_control').write_text('+cpu +memory +pids')
             for file, value in files.items():
                 (group / file).write_text(value)
+        console_group(layout, name).mkdir(exist_ok=True)
+        _prepare(layout.hierarchies[0], console_group(layout, name))
     except OSError as error:
-        raise SandboxError('cannot make control group of', f'server {server_id}', str(error),
-                           'check that the controllers memory, cpu and pids are available to root here') from error
+        raise SandboxError(
+            'cannot make control group of',
+            f'server {server_id}',
+            str(error),
+            'check that the controllers memory, cpu and pids are available to root here',
+        ) from error
     return made
 
 
@@ -128,7 +157,10 @@ def processes(paths: tuple[Path, ...]) -> set[int]:
 
 
 def remove(paths: tuple[Path, ...]) -> list[str]:
-    """Remove empty groups and what is below them. Returns those that existed. Raises SandboxError when one stays busy."""
+    """Remove empty groups and what is below them. Returns those that existed.
+
+    Raises SandboxError when one stays busy.
+    """
     gone = [str(path) for path in paths if path.is_dir()]
     limit = time.monotonic() + REMOVE_TIMEOUT
     for path in paths:
@@ -142,7 +174,12 @@ def remove(paths: tuple[Path, ...]) -> list[str]:
                 except OSError as caught:
                     error = str(caught)
             if path.is_dir() and time.monotonic() > limit:
-                raise SandboxError('cannot remove control group', str(path), error, 'end the processes in its cgroup.procs, then try again')
+                raise SandboxError(
+                    'cannot remove control group',
+                    str(path),
+                    error,
+                    'end the processes in its cgroup.procs, then try again',
+                )
             if path.is_dir():
                 time.sleep(0.02)
     return gone
@@ -151,7 +188,7 @@ def remove(paths: tuple[Path, ...]) -> list[str]:
 def drop_parents(layout: Layout, name: str) -> list[str]:
     """Remove the sandbox's own groups where no server is left in them. Returns those removed."""
     gone = []
-    for path in parents(layout, name):
+    for path in (console_group(layout, name), *parents(layout, name)):
         with contextlib.suppress(OSError):
             path.rmdir()
             gone.append(str(path))

@@ -1,4 +1,7 @@
-"""The disk of a server: an overlay's upper layer with identity and config drive. Pure contents first, writing at the end."""
+"""The disk of a server: an overlay's upper layer with identity and config drive.
+
+Pure contents first, writing at the end.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from .model import Bind, Image, Server
 # Nothing answers DNS in the lab, so a lookup shall fail at once instead of hanging: the address refuses port 53.
 RESOLV_CONF = 'nameserver 198.19.0.1\noptions timeout:1 attempts:1\n'
 CONFIG_DRIVE = 'var/lib/cloud/seed/config_drive/openstack/latest'
-# Kernel settings that kubelet writes when they differ; they belong to the host, so a server sees files with the wanted values.
+# Kernel settings that kubelet writes when they differ; they belong to the host, so a server sees files with the wanted
+# values.
 KERNEL_SETTINGS = {'vm/overcommit_memory': '1\n', 'kernel/panic': '10\n', 'kernel/panic_on_oops': '1\n'}
 
 
@@ -57,9 +61,15 @@ def meta_data(server: Server) -> dict[str, object]:
     """meta_data.json as Nova writes it into a config drive, as far as cloud-init and people read it."""
     keys = {f'key-{index}': key for index, key in enumerate(server.keys)}
     return {
-        'uuid': server.id, 'name': server.name, 'hostname': server.hostname, 'availability_zone': server.availability_zone,
-        'launch_index': 0, 'meta': dict(server.metadata), 'public_keys': keys,
-        'keys': [{'name': name, 'type': 'ssh', 'data': key} for name, key in keys.items()]}
+        'uuid': server.id,
+        'name': server.name,
+        'hostname': server.hostname,
+        'availability_zone': server.availability_zone,
+        'launch_index': 0,
+        'meta': dict(server.metadata),
+        'public_keys': keys,
+        'keys': [{'name': name, 'type': 'ssh', 'data': key} for name, key in keys.items()],
+    }
 
 
 def files(server: Server) -> dict[str, bytes]:
@@ -75,33 +85,57 @@ def files(server: Server) -> dict[str, bytes]:
         'etc/hosts': f'127.0.0.1 localhost\n{own} {names}\n::1 localhost ip6-localhost ip6-loopback\n'.encode(),
         'etc/machine-id': hashlib.sha256(server.id.encode()).hexdigest()[:32].encode() + b'\n',
         'etc/resolv.conf': RESOLV_CONF.encode(),
-        f'{CONFIG_DRIVE}/meta_data.json': json.dumps(meta_data(server)).encode()}
+        f'{CONFIG_DRIVE}/meta_data.json': json.dumps(meta_data(server)).encode(),
+    }
     if server.user_data:
         try:
             found[f'{CONFIG_DRIVE}/user_data'] = base64.b64decode(server.user_data, validate=False)
         except binascii.Error as error:
-            raise SandboxError('cannot make config drive of', f'server {server.id}', f'user data is not base64: {error}',
-                               'encode the user data') from error
+            raise SandboxError(
+                'cannot make config drive of',
+                f'server {server.id}',
+                f'user data is not base64: {error}',
+                'encode the user data',
+            ) from error
     return found
 
 
 def meminfo(memory_mb: int) -> str:
-    """/proc/meminfo with the flavor's memory: a still picture, so that programs size themselves by the flavor, not by the host."""
+    """/proc/meminfo with the flavor's memory: a still picture, so that programs size themselves by the flavor, not by
+    the host.
+    """
     total = memory_mb << 10
-    rows = {'MemTotal': total, 'MemFree': total * 7 // 10, 'MemAvailable': total * 8 // 10, 'Buffers': 0, 'Cached': total // 10,
-            'SwapCached': 0, 'SwapTotal': 0, 'SwapFree': 0}
+    rows = {
+        'MemTotal': total,
+        'MemFree': total * 7 // 10,
+        'MemAvailable': total * 8 // 10,
+        'Buffers': 0,
+        'Cached': total // 10,
+        'SwapCached': 0,
+        'SwapTotal': 0,
+        'SwapFree': 0,
+    }
     return ''.join(f'{name + ":":<16}{value:>8} kB\n' for name, value in rows.items())
 
 
 def binds(place: Place, image: Image, shared: tuple[Bind, ...]) -> tuple[Bind, ...]:
     """Everything that is mounted into a server over its disk, in order."""
-    private = (Bind(place.directory / 'private' / target.strip('/').replace('/', '-'), target, read_only=False) for target in image.private)
-    kernel = (Bind(place.directory / 'proc' / name.replace('/', '.'), f'/proc/sys/{name}', read_only=False) for name in KERNEL_SETTINGS)
+    private = (
+        Bind(place.directory / 'private' / target.strip('/').replace('/', '-'), target, read_only=False)
+        for target in image.private
+    )
+    kernel = (
+        Bind(place.directory / 'proc' / name.replace('/', '.'), f'/proc/sys/{name}', read_only=False)
+        for name in KERNEL_SETTINGS
+    )
     return (*private, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, *shared)
 
 
 def create(place: Place, server: Server, image: Image) -> None:
-    """Make the disk of a new server; nothing is done when it exists. Killed half-way, it is made anew by the next call."""
+    """Make the disk of a new server; nothing is done when it exists.
+
+    Killed half-way, it is made anew by the next call.
+    """
     if (place.directory / 'made').exists():
         return
     if place.upper.exists():
@@ -116,14 +150,20 @@ def create(place: Place, server: Server, image: Image) -> None:
     (place.directory / 'made').touch()
 
 
-def prepare(place: Place, server: Server, image: Image, shared: tuple[Bind, ...], hierarchies: Mapping[str, str]) -> None:
-    """Write what the stage script reads, before every start. hierarchies: directory name to mount options, empty for version 2."""
+def prepare(
+    place: Place, server: Server, image: Image, shared: tuple[Bind, ...], hierarchies: Mapping[str, str]
+) -> None:
+    """Write what the stage script reads, before every start. hierarchies: directory name to mount options, empty for
+    version 2.
+    """
     (place.directory / 'proc/meminfo').write_text(meminfo(server.memory_mb))
     for name, value in KERNEL_SETTINGS.items():
         (place.directory / 'proc' / name.replace('/', '.')).write_text(value)
     rows = (f'{bind.source} {bind.target} {"ro" if bind.read_only else "rw"}\n' for bind in binds(place, image, shared))
     (place.directory / 'binds').write_text(''.join(rows))
-    (place.directory / 'hierarchies').write_text(''.join(f'{name} {options}\n' for name, options in hierarchies.items()))
+    (place.directory / 'hierarchies').write_text(
+        ''.join(f'{name} {options}\n' for name, options in hierarchies.items())
+    )
 
 
 def _write(top: Path, path: str, content: bytes, *, secret: bool) -> None:

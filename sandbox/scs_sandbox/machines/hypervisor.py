@@ -63,13 +63,20 @@ def state(host: Host, server_id: str) -> str:
 
 
 def start(host: Host, server: Server) -> bool:
-    """Make the disk when it is new, and boot. Returns False when the server runs already. Raises SandboxError; nothing runs then."""
+    """Make the disk when it is new, and boot. Returns False when the server runs already.
+
+    Raises SandboxError; nothing runs then.
+    """
     if init_of(host, server.id):
         return False
     image = host.images.get(server.image)
     if image is None:
-        raise SandboxError('cannot start', f'server {server.id}', f'image {server.image!r} is not one of {", ".join(host.images) or "none"}',
-                           'name the tree in the configuration of the agent')
+        raise SandboxError(
+            'cannot start',
+            f'server {server.id}',
+            f'image {server.image!r} is not one of {", ".join(host.images) or "none"}',
+            'name the tree in the configuration of the agent',
+        )
     place = host.place(server.id)
     _end_processes(host, server.id)
     try:
@@ -80,7 +87,9 @@ def start(host: Host, server: Server) -> bool:
         place.go.unlink(missing_ok=True)
         os.mkfifo(place.go, 0o600)
     except OSError as error:
-        raise SandboxError('cannot make disk of', f'server {server.id}', str(error), 'free disk space or repair the state directory') from error
+        raise SandboxError(
+            'cannot make disk of', f'server {server.id}', str(error), 'free disk space or repair the state directory'
+        ) from error
     groups = cgroups.create(host.layout, host.sandbox, server.id, cgroups.Limits(server.memory_mb << 20, server.vcpus))
     try:
         init = _launch(host, server, image, groups)
@@ -112,7 +121,8 @@ def delete(host: Host, server_id: str, ports: tuple[Port, ...]) -> list[str]:
         links.detach(host.sandbox, port)
     removed += [f'control group {path}' for path in cgroups.remove(host.groups(server_id))]
     cgroups.drop_parents(host.layout, host.sandbox)
-    shutil.rmtree(host.place(server_id).directory, ignore_errors=False) if removed and host.place(server_id).directory.exists() else None
+    if host.place(server_id).directory.exists():
+        shutil.rmtree(host.place(server_id).directory)
     return removed
 
 
@@ -124,9 +134,11 @@ def apply_ports(host: Host, server: Server, old: tuple[Port, ...]) -> None:
 
 
 def collect(host: Host, server_id: str) -> str | None:
-    """Look whether a server that ran has ended by itself. Returns 'reboot', 'halt' or 'crash', None when it runs or is not known.
+    """Look whether a server that ran has ended by itself. Returns 'reboot', 'halt' or 'crash', None when it runs or is
+    not known.
 
-    After 'crash' the state is crashed. Only a child tells how it ended; a server adopted from an earlier agent counts as crashed.
+    After 'crash' the state is crashed. Only a child tells how it ended; a server adopted from an earlier agent counts
+    as crashed.
     """
     place = host.place(server_id)
     found = recorded(place.record)
@@ -146,12 +158,29 @@ def collect(host: Host, server_id: str) -> str | None:
 def _launch(host: Host, server: Server, image: Image, groups: tuple[Path, ...]) -> Process:
     place = host.place(server.id)
     environment = {
-        'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'STAGE_DIR': str(place.directory), 'STAGE_LOWER': str(image.path),
-        'STAGE_NAME': server.hostname.split('.')[0], 'STAGE_CGROUP': str(host.layout.version), 'STAGE_INIT': INIT}
-    plan = {'groups': [str(group) for group in groups], 'record': str(place.record), 'console': str(place.console),
-            'command': ['/bin/sh', str(HERE / 'stage.sh')], 'environment': environment}
-    run([sys.executable, '-I', '-S', str(HERE / 'starter.py')], what='cannot start', subject=f'server {server.id}', text=json.dumps(plan),
-        advice='check that this host allows new namespaces and control groups to root')
+        'PATH': '/usr/sbin:/usr/bin:/sbin:/bin',
+        'STAGE_DIR': str(place.directory),
+        'STAGE_LOWER': str(image.path),
+        'STAGE_NAME': server.hostname.split('.')[0],
+        'STAGE_CGROUP': str(host.layout.version),
+        'STAGE_INIT': INIT,
+    }
+    console_group = cgroups.console_group(host.layout, host.sandbox)
+    plan = {
+        'groups': [str(group) for group in groups],
+        'console_group': str(console_group),
+        'record': str(place.record),
+        'console': str(place.console),
+        'command': ['/bin/sh', str(HERE / 'stage.sh')],
+        'environment': environment,
+    }
+    run(
+        [sys.executable, '-I', '-S', str(HERE / 'starter.py')],
+        what='cannot start',
+        subject=f'server {server.id}',
+        text=json.dumps(plan),
+        advice='check that this host allows new namespaces and control groups to root',
+    )
     init = recorded(place.record).get('init')
     if init is None or not alive(init):
         raise SandboxError('cannot start', f'server {server.id}', _tail(place), 'look into its console.log')
@@ -166,7 +195,9 @@ def _release(place: Place, server_id: str, init: Process) -> None:
             handle = os.open(place.go, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             if error.errno != errno.ENXIO:  # nobody reads yet
-                raise SandboxError('cannot start', f'server {server_id}', str(error), 'look into its console.log') from error
+                raise SandboxError(
+                    'cannot start', f'server {server_id}', str(error), 'look into its console.log'
+                ) from error
             time.sleep(0.005)
             continue
         os.write(handle, b'go\n')
@@ -196,7 +227,12 @@ def _end_processes(host: Host, server_id: str) -> None:
             except ProcessLookupError:
                 continue
         if time.monotonic() > limit:
-            raise SandboxError('cannot end', f'server {server_id}', f'processes {sorted(left)} stay after SIGKILL', 'look why the kernel keeps them')
+            raise SandboxError(
+                'cannot end',
+                f'server {server_id}',
+                f'processes {sorted(left)} stay after SIGKILL',
+                'look why the kernel keeps them',
+            )
         time.sleep(0.02)
     place.record.unlink(missing_ok=True)
 

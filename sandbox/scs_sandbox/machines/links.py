@@ -6,6 +6,7 @@ import json
 
 from .. import names
 from ..errors import SandboxError
+from ..network.apply import delete_links
 from ..run import run
 from .model import Port
 
@@ -26,8 +27,14 @@ def free_interface(taken: set[str]) -> str:
 
 def present(init: int) -> dict[str, str]:
     """MAC to name of the interfaces in the network namespace of process init."""
-    text = run(['nsenter', '-t', str(init), '-n', 'ip', '-j', 'link'], what='cannot list interfaces of', subject=f'process {init}')
-    return {str(item['address']): str(item['ifname']) for item in json.loads(text) if item.get('link_type') != 'loopback'}
+    text = run(
+        ['nsenter', '-t', str(init), '-n', 'ip', '-j', 'link'],
+        what='cannot list interfaces of',
+        subject=f'process {init}',
+    )
+    return {
+        str(item['address']): str(item['ifname']) for item in json.loads(text) if item.get('link_type') != 'loopback'
+    }
 
 
 def converge(sandbox: str, server_id: str, init: int, ports: tuple[Port, ...], old: tuple[Port, ...] = ()) -> None:
@@ -47,9 +54,9 @@ def converge(sandbox: str, server_id: str, init: int, ports: tuple[Port, ...], o
 def detach(sandbox: str, port: Port) -> None:
     """Remove a port's pair of interfaces, when it is there."""
     namespace = names.network_namespace(sandbox, port.network_id)
-    if names.namespace_path(namespace).exists():
-        run(['sh', '-c', 'ip -n "$1" link show "$2" >/dev/null 2>&1 || exit 0; ip -n "$1" link delete "$2"', '-', namespace,
-             names.port_link(port.id)], what='cannot unplug', subject=f'port {port.id}')
+    if not names.namespace_path(namespace).exists():
+        return
+    delete_links(namespace, [names.port_link(port.id)])
 
 
 def _attach(sandbox: str, server_id: str, init: int, port: Port, interface: str, index: int) -> None:
@@ -57,13 +64,24 @@ def _attach(sandbox: str, server_id: str, init: int, port: Port, interface: str,
     link = names.port_link(port.id)
     subject = f'port {port.id} of server {server_id}'
     if not names.namespace_path(namespace).exists():
-        raise SandboxError('cannot plug in', subject, f'network {port.network_id} does not exist in the lab',
-                           'send network-apply with this network first')
+        raise SandboxError(
+            'cannot plug in',
+            subject,
+            f'network {port.network_id} does not exist in the lab',
+            'send network-apply with this network first',
+        )
     # A pair may be left from a process 1 that died a moment ago: its namespace can outlive it.
     detach(sandbox, port)
-    lines = [f'link add {link} mtu {port.mtu} type veth peer name {interface} address {port.mac} mtu {port.mtu} netns {init}',
-             f'link set {link} master {names.SWITCH} up']
+    peer = f'peer name {interface} address {port.mac} mtu {port.mtu} netns {init}'
+    lines = [
+        f'link add {link} mtu {port.mtu} type veth {peer}',
+        f'link set {link} master {names.SWITCH} up',
+    ]
     run(['ip', '-n', namespace, '-batch', '-'], what='cannot plug in', subject=subject, text='\n'.join(lines) + '\n')
     script = 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_notify; ip link set lo up; exec ip -batch -'
-    run(['nsenter', '-t', str(init), '-n', 'sh', '-c', script], what='cannot configure', subject=subject,
-        text='\n'.join(guest_commands(port, interface, 100 * index)) + '\n')
+    run(
+        ['nsenter', '-t', str(init), '-n', 'sh', '-c', script],
+        what='cannot configure',
+        subject=subject,
+        text='\n'.join(guest_commands(port, interface, 100 * index)) + '\n',
+    )

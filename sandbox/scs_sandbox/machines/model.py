@@ -28,7 +28,9 @@ class Port:
 
 @dataclass(frozen=True)
 class Server:
-    """One server. running: wanted power state. image: name of a tree. user_data: base64. keys: lines of authorized_keys."""
+    """One server. running: wanted power state. image: name of a tree. user_data: base64. keys: lines of
+    authorized_keys.
+    """
 
     id: str
     name: str
@@ -46,7 +48,9 @@ class Server:
 
 @dataclass(frozen=True)
 class Image:
-    """A tree that servers can boot. path: its top. private: directories that must lie on the host's file system, one copy per server."""
+    """A tree that servers can boot. path: its top. private: directories that must lie on the host's file system, one
+    copy per server.
+    """
 
     path: Path
     private: tuple[str, ...] = ()
@@ -64,8 +68,14 @@ class Bind:
 def parse_port(data: Mapping[str, Any]) -> Port:
     """A port from a request. Raises SandboxError when a field is missing or cannot be."""
     try:
-        port = Port(str(data['id']), str(data['mac']).lower(), str(data['network_id']), tuple(map(str, data['addresses'])),
-                    data.get('gateway') or None, int(data.get('mtu') or 1500))
+        port = Port(
+            str(data['id']),
+            str(data['mac']).lower(),
+            str(data['network_id']),
+            tuple(map(str, data['addresses'])),
+            data.get('gateway') or None,
+            int(data.get('mtu') or 1500),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _bad('port', data, error) from error
     if not IDENTIFIER.fullmatch(port.id) or not IDENTIFIER.fullmatch(port.network_id) or not MAC.fullmatch(port.mac):
@@ -77,12 +87,19 @@ def parse_server(data: Mapping[str, Any]) -> Server:
     """A server from a request. Raises SandboxError when a field is missing or cannot be."""
     try:
         server = Server(
-            id=str(data['id']), name=str(data['name']), hostname=str(data.get('hostname') or data['name']),
-            running=_running(data.get('state', 'running')), image=str(data['image']),
-            memory_mb=int(data['memory_mb']), vcpus=int(data['vcpus']), ports=tuple(map(parse_port, data.get('ports', ()))),
-            user_data=data.get('user_data') or None, keys=tuple(map(str, data.get('keys') or ())),
+            id=str(data['id']),
+            name=str(data['name']),
+            hostname=str(data.get('hostname') or data['name']),
+            running=_running(data.get('state', 'running')),
+            image=str(data['image']),
+            memory_mb=int(data['memory_mb']),
+            vcpus=int(data['vcpus']),
+            ports=tuple(map(parse_port, data.get('ports', ()))),
+            user_data=data.get('user_data') or None,
+            keys=tuple(map(str, data.get('keys') or ())),
             metadata={str(name): str(value) for name, value in (data.get('metadata') or {}).items()},
-            availability_zone=str(data.get('availability_zone') or 'nova'))
+            availability_zone=str(data.get('availability_zone') or 'nova'),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _bad('server', data, error) from error
     if not IDENTIFIER.fullmatch(server.id):

@@ -43,7 +43,10 @@ def record(path: Path, **processes: Process) -> None:
 def recorded(path: Path) -> dict[str, Process]:
     """Processes that record() wrote; none when the file is missing or was cut off by a full disk."""
     try:
-        return {name: Process(int(value['pid']), int(value['start'])) for name, value in json.loads(path.read_text()).items()}
+        return {
+            name: Process(int(value['pid']), int(value['start']))
+            for name, value in json.loads(path.read_text()).items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

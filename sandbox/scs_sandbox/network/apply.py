@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,14 @@ from ..run import run
 from .plan import End, Plan, Space, Wire
 from .rules import stamped
 
-OWNED = ('n', 'x', 'r', 'i', 'up0', 'ext0')  # beginnings of interface names that plans make; server ports ('p…') are the hypervisor's
+OWNED = (
+    'n',
+    'x',
+    'r',
+    'i',
+    'up0',
+    'ext0',
+)  # beginnings of interface names that plans make; server ports ('p…') are the hypervisor's
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,22 @@ def converge(sandbox: str, plan: Plan, former: Plan | None = None) -> list[str]:
 
 
 def remove_namespace(name: str) -> list[str]:
-    """Remove a network namespace; interfaces in it go with it."""
+    """Remove a network namespace and what is in it."""
+    # The kernel takes a namespace down in the background; its cables shall be gone on the other side now.
+    text = run(['ip', '-n', name, '-j', 'link', 'show', 'type', 'veth'], what='cannot list cables of', subject=name)
+    delete_links(name, [str(item['ifname']) for item in json.loads(text or '[]') if 'ifname' in item])
     run(['ip', 'netns', 'delete', name], what='cannot remove network namespace', subject=name)
     return [f'network namespace {name} removed']
+
+
+def delete_links(namespace: str, links: Sequence[str]) -> None:
+    """Delete interfaces; one that vanished meanwhile, with the other end of its cable, is as good."""
+    for link in links:
+        try:
+            run(['ip', '-n', namespace, 'link', 'delete', link], what='cannot delete', subject=f'{namespace} {link}')
+        except SandboxError as error:
+            if 'Cannot find device' not in error.answer and names.namespace_path(namespace).exists():
+                raise
 
 
 def interfaces(namespace: str) -> dict[str, Found]:
@@ -78,8 +97,17 @@ def interfaces(namespace: str) -> dict[str, Found]:
 
 
 def _found(item: dict[str, Any]) -> Found:
-    addresses = frozenset(f'{info["local"]}/{info["prefixlen"]}' for info in item.get('addr_info', ()) if info.get('family') == 'inet')
-    return Found(item['ifname'], item.get('address', ''), item.get('master', ''), int(item['mtu']), 'UP' in item['flags'], addresses)
+    addresses = frozenset(
+        f'{info["local"]}/{info["prefixlen"]}' for info in item.get('addr_info', ()) if info.get('family') == 'inet'
+    )
+    return Found(
+        item['ifname'],
+        item.get('address', ''),
+        item.get('master', ''),
+        int(item['mtu']),
+        'UP' in item['flags'],
+        addresses,
+    )
 
 
 def _unchanged(plan: Plan, former: Plan | None, existing: set[str]) -> set[str]:
@@ -87,8 +115,11 @@ def _unchanged(plan: Plan, former: Plan | None, existing: set[str]) -> set[str]:
     if former is None:
         return set()
     before = {space.name: (space, _wires_of(former, space.name)) for space in former.spaces}
-    return {space.name for space in plan.spaces
-            if space.name in existing and before.get(space.name) == (space, _wires_of(plan, space.name))}
+    return {
+        space.name
+        for space in plan.spaces
+        if space.name in existing and before.get(space.name) == (space, _wires_of(plan, space.name))
+    }
 
 
 def _wires_of(plan: Plan, namespace: str) -> frozenset[Wire]:
@@ -98,8 +129,12 @@ def _wires_of(plan: Plan, namespace: str) -> frozenset[Wire]:
 def _create(space: Space, existing: set[str]) -> list[str]:
     changes = []
     if space.name not in existing:
-        run(['ip', 'netns', 'add', space.name], what='cannot make network namespace', subject=space.name,
-            advice='check that root may make network namespaces here')
+        run(
+            ['ip', 'netns', 'add', space.name],
+            what='cannot make network namespace',
+            subject=space.name,
+            advice='check that root may make network namespaces here',
+        )
         changes.append(f'network namespace {space.name} made')
     text = ''.join(f'{value} {path}\n' for path, value in space.settings.items())
     if text:
@@ -117,10 +152,14 @@ def _wire(wire: Wire, found: dict[str, dict[str, Found]]) -> list[str]:
     for end, links in zip(wire.ends, known, strict=True):
         if end.name in links:
             # The kernel takes the other end away with it.
-            subprocess.run(['ip', '-n', end.namespace, 'link', 'delete', end.name], capture_output=True, check=False, timeout=30)
+            delete_links(end.namespace, [end.name])
     peer = f'peer name {there.name} {_mac(there)} mtu {wire.mtu} netns {there.namespace}'
-    run(['ip', '-n', here.namespace, '-batch', '-'], what='cannot make cable', subject=f'{here.namespace} {here.name}',
-        text=f'link add {here.name} {_mac(here)} mtu {wire.mtu} type veth {peer}\n')
+    run(
+        ['ip', '-n', here.namespace, '-batch', '-'],
+        what='cannot make cable',
+        subject=f'{here.namespace} {here.name}',
+        text=f'link add {here.name} {_mac(here)} mtu {wire.mtu} type veth {peer}\n',
+    )
     for end, links in zip(wire.ends, known, strict=True):
         links[end.name] = Found(end.name, end.mac, '', wire.mtu, False, frozenset())
     return [f'cable {here.namespace} {here.name} to {there.namespace} {there.name} made']
@@ -140,7 +179,12 @@ def _bridges(space: Space, found: dict[str, Found]) -> list[str]:
         if name not in found:
             lines += [f'link add {name} {f"address {mac} " if mac else ""}type bridge', f'link set {name} up']
     if lines:
-        run(['ip', '-n', space.name, '-batch', '-'], what='cannot make bridge in', subject=space.name, text='\n'.join(lines) + '\n')
+        run(
+            ['ip', '-n', space.name, '-batch', '-'],
+            what='cannot make bridge in',
+            subject=space.name,
+            text='\n'.join(lines) + '\n',
+        )
     return [f'{space.name}: {line}' for line in lines]
 
 
@@ -151,10 +195,16 @@ def _links(space: Space, plan: Plan, found: dict[str, Found]) -> list[str]:
     for name, end in ends.items():
         if end.master and (name not in found or found[name].master != end.master or not found[name].up):
             lines.append(f'link set {name} master {end.master} up')
-    lines += [f'link delete {name}' for name in found if name.startswith(OWNED) and name not in ends and name not in space.bridges]
+    stale = [name for name in found if name.startswith(OWNED) and name not in ends and name not in space.bridges]
+    delete_links(space.name, stale)
     if lines:
-        run(['ip', '-n', space.name, '-batch', '-'], what='cannot set interfaces of', subject=space.name, text='\n'.join(lines) + '\n')
-    return [f'{space.name}: {line}' for line in lines]
+        run(
+            ['ip', '-n', space.name, '-batch', '-'],
+            what='cannot set interfaces of',
+            subject=space.name,
+            text='\n'.join(lines) + '\n',
+        )
+    return [f'{space.name}: {line}' for line in (*lines, *(f'link delete {name}' for name in stale))]
 
 
 def _addresses(space: Space) -> list[str]:
@@ -163,19 +213,36 @@ def _addresses(space: Space) -> list[str]:
     for name, wanted in space.addresses.items():
         link = found.get(name)
         if link is None:
-            raise SandboxError('cannot set addresses of', f'{space.name} {name}', 'the interface does not exist', 'send network-apply again')
+            raise SandboxError(
+                'cannot set addresses of',
+                f'{space.name} {name}',
+                'the interface does not exist',
+                'send network-apply again',
+            )
         lines += [f'addr del {address} dev {name}' for address in sorted(link.addresses - set(wanted))]
         lines += [f'addr add {address} dev {name}' for address in wanted if address not in link.addresses]
         lines += [] if link.up else [f'link set {name} up']
     if space.addresses:
-        routes = json.loads(run(['ip', '-n', space.name, '-j', 'route', 'show', 'default'], what='cannot list routes of', subject=space.name) or '[]')
+        routes = json.loads(
+            run(
+                ['ip', '-n', space.name, '-j', 'route', 'show', 'default'],
+                what='cannot list routes of',
+                subject=space.name,
+            )
+            or '[]'
+        )
         current = routes[0].get('gateway') if routes else None
         if space.default_route and (lines or current != space.default_route):
             lines.append(f'route replace default via {space.default_route}')
         if current and not space.default_route:
             lines.append('route del default')
     if lines:
-        run(['ip', '-n', space.name, '-batch', '-'], what='cannot set addresses of', subject=space.name, text='\n'.join(lines) + '\n')
+        run(
+            ['ip', '-n', space.name, '-batch', '-'],
+            what='cannot set addresses of',
+            subject=space.name,
+            text='\n'.join(lines) + '\n',
+        )
     return [f'{space.name}: {line}' for line in lines]
 
 
@@ -193,7 +260,11 @@ def _rules(space: Space) -> list[str]:
 
 def _forget_neighbors(plan: Plan, changes: Iterable[str]) -> None:
     """A floating IP may have moved to another router: whoever is in the external network must ask again."""
-    moved = {change.split('addr add ')[1].split('/')[0] for change in changes if 'addr add ' in change and change.endswith('/32 dev ext0')}
+    moved = {
+        change.split('addr add ')[1].split('/')[0]
+        for change in changes
+        if 'addr add ' in change and change.endswith('/32 dev ext0')
+    }
     if not moved:
         return
     for space in plan.spaces:
@@ -201,9 +272,16 @@ def _forget_neighbors(plan: Plan, changes: Iterable[str]) -> None:
         if link:
             text = ''.join(f'neigh flush to {ipaddress.ip_address(address)} dev {link}\n' for address in sorted(moved))
             with contextlib.suppress(SandboxError):  # an entry that is not there is what we want
-                run(['ip', '-n', space.name, '-force', '-batch', '-'], what='cannot forget neighbors in', subject=space.name, text=text)
+                run(
+                    ['ip', '-n', space.name, '-force', '-batch', '-'],
+                    what='cannot forget neighbors in',
+                    subject=space.name,
+                    text=text,
+                )
 
 
 def inside(namespace: str, command: list[str], *, what: str, text: str | None = None) -> str:
     """Run a program in a network namespace without any other change of its surroundings."""
-    return run(['nsenter', f'--net={names.namespace_path(namespace)}', *command], what=what, subject=namespace, text=text)
+    return run(
+        ['nsenter', f'--net={names.namespace_path(namespace)}', *command], what=what, subject=namespace, text=text
+    )

@@ -82,7 +82,9 @@ class FloatingIP:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a security group. direction: ingress or egress. protocol: name, number or None. remote_ip: cidr or None."""
+    """A rule of a security group. direction: ingress or egress. protocol: name, number or None. remote_ip: cidr or
+    None.
+    """
 
     direction: str
     ethertype: str
@@ -118,20 +120,45 @@ def parse_snapshot(data: Mapping[str, Any]) -> Snapshot:
     try:
         return Snapshot(
             networks=tuple(Network(n['id'], bool(n['external']), int(n.get('mtu') or 1500)) for n in data['networks']),
-            subnets=tuple(Subnet(s['id'], s['network_id'], s['cidr'], s.get('gateway') or None) for s in data['subnets']),
+            subnets=tuple(
+                Subnet(s['id'], s['network_id'], s['cidr'], s.get('gateway') or None) for s in data['subnets']
+            ),
             ports=tuple(map(_port, data['ports'])),
-            routers=tuple(Router(r['id'], _gateway(r.get('external')), tuple(map(_interface, r['interfaces']))) for r in data['routers']),
-            floating_ips=tuple(FloatingIP(f['id'], f['address'], f['fixed'], f['router_id']) for f in data['floating_ips'] if f.get('fixed')),
-            security_groups=tuple(SecurityGroup(g['id'], tuple(map(_rule, g['rules']))) for g in data['security_groups']))
+            routers=tuple(
+                Router(r['id'], _gateway(r.get('external')), tuple(map(_interface, r['interfaces'])))
+                for r in data['routers']
+            ),
+            floating_ips=tuple(
+                FloatingIP(f['id'], f['address'], f['fixed'], f['router_id'])
+                for f in data['floating_ips']
+                if f.get('fixed')
+            ),
+            security_groups=tuple(
+                SecurityGroup(g['id'], tuple(map(_rule, g['rules']))) for g in data['security_groups']
+            ),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SandboxError('cannot read', 'network snapshot', f'{type(error).__name__}: {error}', 'correct the driver that sent it') from error
+        raise SandboxError(
+            'cannot read', 'network snapshot', f'{type(error).__name__}: {error}', 'correct the driver that sent it'
+        ) from error
 
 
 def _port(data: Mapping[str, Any]) -> Port:
     mac = str(data['mac']).lower()
-    pairs = tuple((str(pair['ip']), str(pair.get('mac') or mac).lower()) for pair in data.get('allowed_address_pairs') or ())
-    return Port(data['id'], data['network_id'], mac, tuple(data['addresses']), data.get('device_id') or '', data.get('device_owner') or '',
-                tuple(data.get('security_groups') or ()), bool(data.get('port_security', True)), pairs)
+    pairs = tuple(
+        (str(pair['ip']), str(pair.get('mac') or mac).lower()) for pair in data.get('allowed_address_pairs') or ()
+    )
+    return Port(
+        data['id'],
+        data['network_id'],
+        mac,
+        tuple(data['addresses']),
+        data.get('device_id') or '',
+        data.get('device_owner') or '',
+        tuple(data.get('security_groups') or ()),
+        bool(data.get('port_security', True)),
+        pairs,
+    )
 
 
 def _gateway(data: Mapping[str, Any] | None) -> Gateway | None:
@@ -144,8 +171,15 @@ def _interface(data: Mapping[str, Any]) -> Interface:
 
 def _rule(data: Mapping[str, Any]) -> Rule:
     protocol = data.get('protocol')
-    return Rule(data['direction'], data['ethertype'], None if protocol is None else str(protocol), _number(data.get('port_min')),
-                _number(data.get('port_max')), data.get('remote_ip') or None, data.get('remote_group') or None)
+    return Rule(
+        data['direction'],
+        data['ethertype'],
+        None if protocol is None else str(protocol),
+        _number(data.get('port_min')),
+        _number(data.get('port_max')),
+        data.get('remote_ip') or None,
+        data.get('remote_group') or None,
+    )
 
 
 def _number(value: Any) -> int | None:

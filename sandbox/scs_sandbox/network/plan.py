@@ -13,10 +13,17 @@ from .model import Port, Router, Snapshot, Subnet
 
 EXTERNAL_ADDRESS = '198.18.0.1/16'
 API_ADDRESS = '198.19.0.1/32'
-EXTERNAL_MAC = '02:5c:50:00:00:01'  # fixed: a bridge takes the lowest MAC of its ports, and neighbors would keep the old one
+EXTERNAL_MAC = (
+    '02:5c:50:00:00:01'  # fixed: a bridge takes the lowest MAC of its ports, and neighbors would keep the old one
+)
 ROUTER_EXTERNAL = 'ext0'
-FORWARDING = {'net/ipv4/ip_forward': '1', 'net/ipv4/conf/all/rp_filter': '0', 'net/ipv4/conf/default/rp_filter': '0',
-              'net/ipv4/conf/all/send_redirects': '0', 'net/ipv4/conf/default/send_redirects': '0'}
+FORWARDING = {
+    'net/ipv4/ip_forward': '1',
+    'net/ipv4/conf/all/rp_filter': '0',
+    'net/ipv4/conf/default/rp_filter': '0',
+    'net/ipv4/conf/all/send_redirects': '0',
+    'net/ipv4/conf/default/send_redirects': '0',
+}
 UNFILTERED = {f'net/bridge/bridge-nf-call-{table}': '0' for table in ('iptables', 'ip6tables', 'arptables')}
 FILTERED = {**UNFILTERED, 'net/bridge/bridge-nf-call-iptables': '1'}
 
@@ -41,7 +48,9 @@ class Wire:
 
 @dataclass(frozen=True)
 class Space:
-    """One network namespace. bridges: name to MAC ('' for any). addresses: interface to addresses with prefix. rules: nft text."""
+    """One network namespace. bridges: name to MAC ('' for any). addresses: interface to addresses with prefix. rules:
+    nft text.
+    """
 
     name: str
     bridges: Mapping[str, str] = field(default_factory=dict)
@@ -69,12 +78,22 @@ def plan(sandbox: str, snapshot: Snapshot) -> Plan:
             continue
         spaces.append(network_space(sandbox, network.id, snapshot))
         if network.external:
-            wires.append(Wire((End(names.lab_namespace(sandbox), names.link('n', network.id), master=names.EXTERNAL_BRIDGE),
-                               End(names.network_namespace(sandbox, network.id), 'up0', master=names.SWITCH)), network.mtu))
+            wires.append(
+                Wire(
+                    (
+                        End(names.lab_namespace(sandbox), names.link('n', network.id), master=names.EXTERNAL_BRIDGE),
+                        End(names.network_namespace(sandbox, network.id), 'up0', master=names.SWITCH),
+                    ),
+                    network.mtu,
+                )
+            )
     known = {space.name for space in spaces}
     for whole in snapshot.routers:
         # An interface whose network is not in the snapshot (or is the external one) has nothing to be plugged into.
-        router = replace(whole, interfaces=tuple(i for i in whole.interfaces if names.network_namespace(sandbox, i.network_id) in known))
+        router = replace(
+            whole,
+            interfaces=tuple(i for i in whole.interfaces if names.network_namespace(sandbox, i.network_id) in known),
+        )
         spaces.append(router_space(sandbox, router, snapshot))
         wires += router_wires(sandbox, router, snapshot)
     return Plan(tuple(spaces), tuple(wires))
@@ -83,22 +102,38 @@ def plan(sandbox: str, snapshot: Snapshot) -> Plan:
 def lab(sandbox: str, snapshot: Snapshot) -> Space:
     """The lab: external network with its gateway, address of the OpenStack APIs."""
     external = {network.id for network in snapshot.networks if network.external}
-    gateways = [with_prefix(subnet.gateway, (subnet,)) for subnet in snapshot.subnets if subnet.network_id in external and subnet.gateway]
+    gateways = [
+        with_prefix(subnet.gateway, (subnet,))
+        for subnet in snapshot.subnets
+        if subnet.network_id in external and subnet.gateway
+    ]
     addresses = tuple(dict.fromkeys((EXTERNAL_ADDRESS, *gateways)))
-    return Space(names.lab_namespace(sandbox), bridges={names.EXTERNAL_BRIDGE: EXTERNAL_MAC},
-                 addresses={'lo': ('127.0.0.1/8', API_ADDRESS), names.EXTERNAL_BRIDGE: addresses}, settings={**FORWARDING, **UNFILTERED})
+    return Space(
+        names.lab_namespace(sandbox),
+        bridges={names.EXTERNAL_BRIDGE: EXTERNAL_MAC},
+        addresses={'lo': ('127.0.0.1/8', API_ADDRESS), names.EXTERNAL_BRIDGE: addresses},
+        settings={**FORWARDING, **UNFILTERED},
+    )
 
 
 def network_space(sandbox: str, network_id: str, snapshot: Snapshot) -> Space:
     """A switch with security groups. Nothing in it has an address."""
-    ports = [port for port in snapshot.ports if port.network_id == network_id and port.port_security and is_server_port(port)]
-    return Space(names.network_namespace(sandbox, network_id), bridges={names.SWITCH: ''}, settings=FILTERED,
-                 rules=rules.network_rules(ports, snapshot.security_groups, snapshot.ports))
+    ports = [
+        port for port in snapshot.ports if port.network_id == network_id and port.port_security and is_server_port(port)
+    ]
+    return Space(
+        names.network_namespace(sandbox, network_id),
+        bridges={names.SWITCH: ''},
+        settings=FILTERED,
+        rules=rules.network_rules(ports, snapshot.security_groups, snapshot.ports),
+    )
 
 
 def router_space(sandbox: str, router: Router, snapshot: Snapshot) -> Space:
     """A router: addresses in its networks and outside, translation, default route."""
-    addresses = {names.link('i', interface.port_id): (interface.address,) for interface in router.interfaces}
+    addresses: dict[str, tuple[str, ...]] = {
+        names.link('i', interface.port_id): (interface.address,) for interface in router.interfaces
+    }
     floating = [item for item in snapshot.floating_ips if item.router_id == router.id]
     route = None
     if router.external:
@@ -107,8 +142,13 @@ def router_space(sandbox: str, router: Router, snapshot: Snapshot) -> Space:
         addresses[ROUTER_EXTERNAL] = (*own, *(f'{item.address}/32' for item in floating))
         homes = [subnet for subnet in subnets for address in router.external.addresses if inside(address, subnet)]
         route = next((subnet.gateway for subnet in homes if subnet.gateway), None)
-    return Space(names.router_namespace(sandbox, router.id), addresses={'lo': ('127.0.0.1/8',), **addresses}, default_route=route,
-                 settings=FORWARDING, rules=rules.router_rules(router.external, floating, ROUTER_EXTERNAL))
+    return Space(
+        names.router_namespace(sandbox, router.id),
+        addresses={'lo': ('127.0.0.1/8',), **addresses},
+        default_route=route,
+        settings=FORWARDING,
+        rules=rules.router_rules(router.external, floating, ROUTER_EXTERNAL),
+    )
 
 
 def router_wires(sandbox: str, router: Router, snapshot: Snapshot) -> list[Wire]:
@@ -118,13 +158,38 @@ def router_wires(sandbox: str, router: Router, snapshot: Snapshot) -> list[Wire]
     mtus = {network.id: network.mtu for network in snapshot.networks}
     wires = []
     if router.external:
-        own = [port.mac for port in snapshot.ports if port.device_id == router.id and port.device_owner == 'network:router_gateway']
-        wires.append(Wire((End(names.lab_namespace(sandbox), names.link('x', router.id), master=names.EXTERNAL_BRIDGE),
-                           End(space, ROUTER_EXTERNAL, mac=own[0] if own else made_mac(router.id))), mtus.get(router.external.network_id, 1500)))
+        own = [
+            port.mac
+            for port in snapshot.ports
+            if port.device_id == router.id and port.device_owner == 'network:router_gateway'
+        ]
+        wires.append(
+            Wire(
+                (
+                    End(names.lab_namespace(sandbox), names.link('x', router.id), master=names.EXTERNAL_BRIDGE),
+                    End(space, ROUTER_EXTERNAL, mac=own[0] if own else made_mac(router.id)),
+                ),
+                mtus.get(router.external.network_id, 1500),
+            )
+        )
     for interface in router.interfaces:
-        wires.append(Wire((End(names.network_namespace(sandbox, interface.network_id), names.link('r', interface.port_id), master=names.SWITCH),
-                           End(space, names.link('i', interface.port_id), mac=macs.get(interface.port_id) or made_mac(interface.port_id))),
-                          mtus.get(interface.network_id, 1500)))
+        wires.append(
+            Wire(
+                (
+                    End(
+                        names.network_namespace(sandbox, interface.network_id),
+                        names.link('r', interface.port_id),
+                        master=names.SWITCH,
+                    ),
+                    End(
+                        space,
+                        names.link('i', interface.port_id),
+                        mac=macs.get(interface.port_id) or made_mac(interface.port_id),
+                    ),
+                ),
+                mtus.get(interface.network_id, 1500),
+            )
+        )
     return wires
 
 
@@ -136,7 +201,7 @@ def is_server_port(port: Port) -> bool:
 def made_mac(identifier: str) -> str:
     """A locally administered MAC that follows from an id."""
     digest = hashlib.sha256(identifier.encode()).hexdigest()
-    return '02:' + ':'.join(digest[index:index + 2] for index in range(0, 10, 2))
+    return '02:' + ':'.join(digest[index : index + 2] for index in range(0, 10, 2))
 
 
 def inside(address: str, subnet: Subnet) -> bool:

@@ -1,7 +1,9 @@
 """nftables rule sets, pure: security groups and anti-spoofing of one network, address translation of one router.
 
-Connection tracking does not work in the bridge family on every kernel, so the stateful part is an ip table of the network's own
-namespace, reached through bridge-nf-call-iptables; only the stateless part (who may use which address) is in the bridge family.
+Connection tracking does not work in the bridge family on every kernel, so the stateful part is an ip table of the
+network's own
+namespace, reached through bridge-nf-call-iptables; only the stateless part (who may use which address) is in the bridge
+family.
 IPv6 is not carried to or from ports with port security.
 """
 
@@ -17,8 +19,24 @@ from .model import FloatingIP, Gateway, Port, Rule, SecurityGroup
 
 WITH_PORTS = ('tcp', 'udp', 'sctp', 'dccp', 'udplite')
 # Names that Neutron accepts beside those that nft knows by itself, with the numbers of the IANA registry.
-PROTOCOLS = {'icmp': 1, 'igmp': 2, 'ipip': 4, 'tcp': 6, 'egp': 8, 'udp': 17, 'dccp': 33, 'rsvp': 46, 'gre': 47, 'esp': 50, 'ah': 51,
-             'ospf': 89, 'vrrp': 112, 'pgm': 113, 'sctp': 132, 'udplite': 136}
+PROTOCOLS = {
+    'icmp': 1,
+    'igmp': 2,
+    'ipip': 4,
+    'tcp': 6,
+    'egp': 8,
+    'udp': 17,
+    'dccp': 33,
+    'rsvp': 46,
+    'gre': 47,
+    'esp': 50,
+    'ah': 51,
+    'ospf': 89,
+    'vrrp': 112,
+    'pgm': 113,
+    'sctp': 132,
+    'udplite': 136,
+}
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
 
 
@@ -38,13 +56,26 @@ def network_rules(ports: Sequence[Port], groups: Sequence[SecurityGroup], member
         lines += _set(f'g-{remote}', _addresses(port for port in members if remote in port.security_groups))
     for group in used:
         for direction in ('egress', 'ingress'):
-            body = [f'    {text}' for rule in group.rules if rule.direction == direction and (text := rule_text(rule)) is not None]
+            body = [
+                f'    {text}'
+                for rule in group.rules
+                if rule.direction == direction and (text := rule_text(rule)) is not None
+            ]
             lines += [f'  chain {direction}-{group.id} {{', *body, '  }']
     for direction, field, priority in (('egress', 'saddr', 0), ('ingress', 'daddr', 1)):
         lines += _port_chains(ports, direction, known)
-        lines += [f'  chain {direction} {{', f'    type filter hook forward priority {priority};', '    ct state established,related accept',
-                  '    ct state invalid drop', *(f'    ether {field} {mac} goto {direction}-{port_link(port.id)}'
-                                                 for port in ports for mac in _macs(port)), '  }']
+        lines += [
+            f'  chain {direction} {{',
+            f'    type filter hook forward priority {priority};',
+            '    ct state established,related accept',
+            '    ct state invalid drop',
+            *(
+                f'    ether {field} {mac} goto {direction}-{port_link(port.id)}'
+                for port in ports
+                for mac in _macs(port)
+            ),
+            '  }',
+        ]
     return '\n'.join([*lines, '}', *_guard(ports)]) + '\n'
 
 
@@ -65,12 +96,24 @@ def rule_text(rule: Rule) -> str | None:
 def router_rules(gateway: Gateway | None, floating_ips: Sequence[FloatingIP], external: str) -> str:
     """Address translation of one router. external: name of its external interface."""
     inbound = sorted({(item.address, item.fixed) for item in floating_ips})
-    lines = ['table ip router {', *_map('inbound', inbound), *_map('outbound', [(fixed, address) for address, fixed in inbound]),
-             '  chain before {', '    type nat hook prerouting priority dstnat;', '    dnat to ip daddr map @inbound', '  }',
-             '  chain after {', '    type nat hook postrouting priority srcnat;', f'    oifname "{external}" jump outside',
-             # A server that uses a floating IP of its own router: without translation the answer would take the short way and be refused.
-             f'    oifname != "{external}" iifname != "{external}" ct status dnat jump hairpin', '  }',
-             '  chain outside {', '    snat to ip saddr map @outbound']
+    lines = [
+        'table ip router {',
+        *_map('inbound', inbound),
+        *_map('outbound', [(fixed, address) for address, fixed in inbound]),
+        '  chain before {',
+        '    type nat hook prerouting priority dstnat;',
+        '    dnat to ip daddr map @inbound',
+        '  }',
+        '  chain after {',
+        '    type nat hook postrouting priority srcnat;',
+        f'    oifname "{external}" jump outside',
+        # A server that uses a floating IP of its own router: without translation the answer would take the short way
+        # and be refused.
+        f'    oifname != "{external}" iifname != "{external}" ct status dnat jump hairpin',
+        '  }',
+        '  chain outside {',
+        '    snat to ip saddr map @outbound',
+    ]
     if gateway and gateway.snat and gateway.addresses:
         lines.append(f'    snat to {gateway.addresses[0]}')
     lines += ['  }', '  chain hairpin {', '    snat to ip saddr map @outbound', '    masquerade', '  }', '}']
@@ -84,8 +127,12 @@ def _protocol(rule: Rule) -> list[str]:
     name = PROTOCOL_NAMES.get(int(name), name) if name.isdigit() else name
     number = PROTOCOLS.get(name, int(name) if name.isdigit() else None)
     if number is None:
-        raise SandboxError('cannot enforce security group rule', f'{rule.direction} {rule.protocol}', 'its protocol is unknown here',
-                           'use the number of the protocol')
+        raise SandboxError(
+            'cannot enforce security group rule',
+            f'{rule.direction} {rule.protocol}',
+            'its protocol is unknown here',
+            'use the number of the protocol',
+        )
     if name == 'icmp' and rule.port_min is not None:
         code = [] if rule.port_max is None else [f'icmp code {rule.port_max}']
         return [f'icmp type {rule.port_min}', *code]
@@ -113,16 +160,38 @@ def _guard(ports: Sequence[Port]) -> list[str]:
         for address, mac in pairs:
             if ipaddress.ip_network(address, strict=False).version == 4:
                 match = '' if address.endswith('/0') else address
-                rows.append(f'    ether saddr {mac} arp saddr ip {match} accept' if match else f'    ether saddr {mac} ether type arp accept')
-                rows.append(f'    ether saddr {mac} ip saddr {match} accept' if match else f'    ether saddr {mac} ether type ip accept')
+                rows.append(
+                    f'    ether saddr {mac} arp saddr ip {match} accept'
+                    if match
+                    else f'    ether saddr {mac} ether type arp accept'
+                )
+                rows.append(
+                    f'    ether saddr {mac} ip saddr {match} accept'
+                    if match
+                    else f'    ether saddr {mac} ether type ip accept'
+                )
         lines += [f'  chain from-{port_link(port.id)} {{', *rows, '    drop', '  }']
         macs = ', '.join(_macs(port))
-        lines += [f'  chain to-{port_link(port.id)} {{', '    ether type arp accept', f'    ether type ip ether daddr {{ {macs} }} accept',
-                  '    drop', '  }']
-    lines += ['  chain before {', '    type filter hook prerouting priority -200;',
-              *(f'    iifname "{port_link(port.id)}" goto from-{port_link(port.id)}' for port in ports), '  }']
-    lines += ['  chain between {', '    type filter hook forward priority -200;',
-              *(f'    oifname "{port_link(port.id)}" goto to-{port_link(port.id)}' for port in ports), '  }', '}']
+        lines += [
+            f'  chain to-{port_link(port.id)} {{',
+            '    ether type arp accept',
+            f'    ether type ip ether daddr {{ {macs} }} accept',
+            '    drop',
+            '  }',
+        ]
+    lines += [
+        '  chain before {',
+        '    type filter hook prerouting priority -200;',
+        *(f'    iifname "{port_link(port.id)}" goto from-{port_link(port.id)}' for port in ports),
+        '  }',
+    ]
+    lines += [
+        '  chain between {',
+        '    type filter hook forward priority -200;',
+        *(f'    oifname "{port_link(port.id)}" goto to-{port_link(port.id)}' for port in ports),
+        '  }',
+        '}',
+    ]
     return lines
 
 
@@ -133,7 +202,9 @@ def _macs(port: Port) -> list[str]:
 def _addresses(ports: Iterable[Port]) -> list[str]:
     found = {address for port in ports for address in (*port.addresses, *(pair[0] for pair in port.pairs))}
     networks = (ipaddress.ip_network(address, strict=False) for address in found)
-    return [str(item) for item in ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))]
+    return [
+        str(item) for item in ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
+    ]
 
 
 def _set(name: str, elements: Sequence[str]) -> list[str]:

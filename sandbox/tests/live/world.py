@@ -1,4 +1,6 @@
-"""A small world of desired state for tests of the agent: requests as the drivers send them, and a client to look from outside."""
+"""A small world of desired state for tests of the agent: requests as the drivers send them, and a client to look from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from scs_sandbox.agent.client import AgentError, call
 
 SANDBOX = Path(__file__).parents[2]
 EXTERNAL = str(uuid.uuid5(uuid.NAMESPACE_DNS, 'external'))
-ALL = {'direction': 'egress', 'ethertype': 'IPv4', 'protocol': None, 'port_min': None, 'port_max': None, 'remote_ip': None, 'remote_group': None}
+ALL = {
+    'direction': 'egress',
+    'ethertype': 'IPv4',
+    'protocol': None,
+    'port_min': None,
+    'port_max': None,
+    'remote_ip': None,
+    'remote_group': None,
+}
 
 
 def identifier(text: str) -> str:
@@ -24,9 +34,19 @@ def identifier(text: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, text))
 
 
-def allow(port: int | None = None, *, protocol: str = 'tcp', remote: str | None = None, group: str | None = None) -> dict[str, Any]:
+def allow(
+    port: int | None = None, *, protocol: str = 'tcp', remote: str | None = None, group: str | None = None
+) -> dict[str, Any]:
     """An ingress rule."""
-    return {**ALL, 'direction': 'ingress', 'protocol': protocol, 'port_min': port, 'port_max': port, 'remote_ip': remote, 'remote_group': group}
+    return {
+        **ALL,
+        'direction': 'ingress',
+        'protocol': protocol,
+        'port_min': port,
+        'port_max': port,
+        'remote_ip': remote,
+        'remote_group': group,
+    }
 
 
 @dataclass
@@ -53,37 +73,100 @@ class World:
     def snapshot(self) -> dict[str, Any]:
         """The network as Neutron's driver would send it."""
         tenant = [{'id': identifier(f'net-{site}'), 'external': False, 'mtu': 1450} for site in self.sites]
-        subnets = [{'id': identifier(f'sub-{site}'), 'network_id': identifier(f'net-{site}'), 'cidr': '10.0.0.0/24', 'gateway': '10.0.0.1'}
-                   for site in self.sites]
-        routers = [{'id': identifier(f'router-{site}'), 'external': {'network_id': EXTERNAL, 'addresses': [f'198.18.1.{index + 1}'], 'snat': True},
-                    'interfaces': [{'port_id': identifier(f'rport-{site}'), 'network_id': identifier(f'net-{site}'), 'address': '10.0.0.1/24'}]}
-                   for index, site in enumerate(self.sites)]
-        floating = [{'id': identifier(f'fip-{server}'), 'address': address, 'fixed': self.ports[server]['addresses'][0],
-                     'router_id': identifier(f'router-{self.servers[server]["site"]}')} for server, address in self.floating.items()]
+        subnets = [
+            {
+                'id': identifier(f'sub-{site}'),
+                'network_id': identifier(f'net-{site}'),
+                'cidr': '10.0.0.0/24',
+                'gateway': '10.0.0.1',
+            }
+            for site in self.sites
+        ]
+        routers = [
+            {
+                'id': identifier(f'router-{site}'),
+                'external': {'network_id': EXTERNAL, 'addresses': [f'198.18.1.{index + 1}'], 'snat': True},
+                'interfaces': [
+                    {
+                        'port_id': identifier(f'rport-{site}'),
+                        'network_id': identifier(f'net-{site}'),
+                        'address': '10.0.0.1/24',
+                    }
+                ],
+            }
+            for index, site in enumerate(self.sites)
+        ]
+        floating = [
+            {
+                'id': identifier(f'fip-{server}'),
+                'address': address,
+                'fixed': self.ports[server]['addresses'][0],
+                'router_id': identifier(f'router-{self.servers[server]["site"]}'),
+            }
+            for server, address in self.floating.items()
+        ]
         return {
             'networks': [{'id': EXTERNAL, 'external': True, 'mtu': 1500}, *tenant],
-            'subnets': [{'id': identifier('sub-ext'), 'network_id': EXTERNAL, 'cidr': '198.18.0.0/16', 'gateway': '198.18.0.1'}, *subnets],
-            'ports': list(self.ports.values()), 'routers': routers, 'floating_ips': floating,
-            'security_groups': [{'id': identifier(f'group-{group}'), 'rules': rules} for group, rules in self.groups.items()]}
+            'subnets': [
+                {'id': identifier('sub-ext'), 'network_id': EXTERNAL, 'cidr': '198.18.0.0/16', 'gateway': '198.18.0.1'},
+                *subnets,
+            ],
+            'ports': list(self.ports.values()),
+            'routers': routers,
+            'floating_ips': floating,
+            'security_groups': [
+                {'id': identifier(f'group-{group}'), 'rules': rules} for group, rules in self.groups.items()
+            ],
+        }
 
     def send_network(self) -> list[str]:
         """Send the snapshot; returns the changes that it made."""
         return list(self.ask('network-apply', snapshot=self.snapshot())['changes'])
 
-    def add(self, server: str, site: str, address: str, *, groups: Iterable[str] = (), secure: bool = True, **changes: Any) -> None:
+    def add(
+        self, server: str, site: str, address: str, *, groups: Iterable[str] = (), secure: bool = True, **changes: Any
+    ) -> None:
         """Plan a server; floating IPs, groups and sites are plain attributes."""
         if site not in self.sites:
             self.sites.append(site)
         network, port = identifier(f'net-{site}'), identifier(f'port-{server}')
-        mac = 'fa:16:3e:' + ':'.join(port[i:i + 2] for i in (0, 2, 4))
-        self.ports[server] = {'id': port, 'network_id': network, 'mac': mac, 'addresses': [address], 'device_id': identifier(server),
-                              'device_owner': 'compute:nova', 'security_groups': [identifier(f'group-{group}') for group in groups],
-                              'port_security': secure, 'allowed_address_pairs': []}
+        mac = 'fa:16:3e:' + ':'.join(port[i : i + 2] for i in (0, 2, 4))
+        self.ports[server] = {
+            'id': port,
+            'network_id': network,
+            'mac': mac,
+            'addresses': [address],
+            'device_id': identifier(server),
+            'device_owner': 'compute:nova',
+            'security_groups': [identifier(f'group-{group}') for group in groups],
+            'port_security': secure,
+            'allowed_address_pairs': [],
+        }
         self.servers[server] = {
-            'site': site, 'id': identifier(server), 'name': server, 'hostname': server, 'state': 'running', 'image': 'plain', 'memory_mb': 512,
-            'vcpus': 1, 'user_data': None, 'keys': [self.key.with_suffix('.pub').read_text().strip()], 'metadata': {'role': 'test'},
-            'availability_zone': 'nova', **changes,
-            'ports': [{'id': port, 'mac': mac, 'network_id': network, 'addresses': [f'{address}/24'], 'gateway': '10.0.0.1', 'mtu': 1450}]}
+            'site': site,
+            'id': identifier(server),
+            'name': server,
+            'hostname': server,
+            'state': 'running',
+            'image': 'plain',
+            'memory_mb': 512,
+            'vcpus': 1,
+            'user_data': None,
+            'keys': [self.key.with_suffix('.pub').read_text().strip()],
+            'metadata': {'role': 'test'},
+            'availability_zone': 'nova',
+            **changes,
+            'ports': [
+                {
+                    'id': port,
+                    'mac': mac,
+                    'network_id': network,
+                    'addresses': [f'{address}/24'],
+                    'gateway': '10.0.0.1',
+                    'mtu': 1450,
+                }
+            ],
+        }
 
     def boot(self, server: str, state: str = 'running') -> str:
         """Send one server."""
@@ -101,10 +184,27 @@ class World:
     def ssh(self, address: str, command: str, *, patience: float = 0.0) -> subprocess.CompletedProcess[str]:
         """Run a command in a server, from the lab; try again for patience seconds."""
         limit = time.monotonic() + patience
-        words = ['ssh', '-i', str(self.key), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
-                 '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=2', f'debian@{address}', command]
+        words = [
+            'ssh',
+            '-i',
+            str(self.key),
+            '-o',
+            'BatchMode=yes',
+            '-o',
+            'StrictHostKeyChecking=no',
+            '-o',
+            'UserKnownHostsFile=/dev/null',
+            '-o',
+            'LogLevel=ERROR',
+            '-o',
+            'ConnectTimeout=2',
+            f'debian@{address}',
+            command,
+        ]
         while True:
-            done = subprocess.run(lab.command(self.name, words), capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(
+                lab.command(self.name, words), capture_output=True, text=True, timeout=60, check=False
+            )
             if done.returncode != 255 or time.monotonic() > limit:
                 return done
             time.sleep(0.1)
@@ -112,7 +212,9 @@ class World:
 
 def start_agent(state: Path) -> subprocess.Popen[bytes]:
     """Start the agent of a state directory and wait until it answers."""
-    agent = subprocess.Popen([sys.executable, '-m', 'scs_sandbox.agent', str(state)], cwd=SANDBOX, stdin=subprocess.DEVNULL)
+    agent = subprocess.Popen(
+        [sys.executable, '-m', 'scs_sandbox.agent', str(state)], cwd=SANDBOX, stdin=subprocess.DEVNULL
+    )
     limit = time.monotonic() + 20
     while True:
         try:
