@@ -14,18 +14,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from neutron.services.l3_router import l3_router_plugin
 from neutron_lib import constants, context
 from neutron_lib import exceptions as lib_exceptions
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.callbacks import events, registry, resources
-from neutron_lib.plugins import constants as plugin_constants
 from neutron_lib.plugins import directory
 from neutron_lib.plugins.ml2 import api
+from oslo_config import cfg
 from oslo_log import log
 
 from ..agent import client
-from . import environment, snapshot
+from . import environment, snapshot, tables
 
 LOG = log.getLogger(__name__)
 DEBOUNCE = 0.02  # seconds; requests of one client call arrive closer together than that
@@ -96,12 +97,12 @@ class Synchronizer:
             collected = time.monotonic()
             self._send(found)
             LOG.info('network sent: %.2f s to collect, %.2f s until in place', collected - began, time.monotonic() - collected)
+            mark_router_ports_active(found)
         except client.AgentError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - outermost entry of the thread; the database may be busy, objects may vanish
-            LOG.exception('cannot collect the network')
-            return f'cannot collect the network from the database: {type(error).__name__}: {error}'
-        mark_router_ports_active()
+        except Exception as error:  # noqa: BLE001 - outermost entry of the thread: objects may vanish while they are read
+            LOG.exception('cannot send the network')
+            return f'cannot read the network from the database: {type(error).__name__}: {error}'
         return None
 
     def _send(self, own: dict[str, Any]) -> None:
@@ -118,22 +119,25 @@ class Synchronizer:
 
 
 def collect() -> dict[str, Any]:
-    """All of Neutron's objects that the data plane needs."""
-    admin = context.get_admin_context()
-    core, l3 = directory.get_plugin(), directory.get_plugin(plugin_constants.L3)
-    return snapshot.build(
-        core.get_networks(admin), core.get_subnets(admin), core.get_ports(admin), l3.get_routers(admin), l3.get_floatingips(admin),
-        core.get_security_groups(admin, default_sg=True))
+    """All of Neutron's objects that the data plane needs, at one moment."""
+    path = sqlalchemy.engine.make_url(cfg.CONF.database.connection).database
+    return snapshot.build(**tables.objects(tables.read(Path(str(path)))))
 
 
-def mark_router_ports_active() -> None:
-    """Router ports are up once the agent has them: there is no L3 agent to say so."""
+def mark_router_ports_active(sent: dict[str, Any]) -> None:
+    """Router ports are up once the agent has them: there is no L3 agent to say so. Asked only when the snapshot has new ones."""
+    router_ports = {p['id'] for p in sent['ports'] if p['device_owner'] in ROUTER_PORTS}
+    fresh = router_ports - _MARKED
+    if not fresh:
+        return
     admin, core = context.get_admin_context(), directory.get_plugin()
-    down = core.get_ports(admin, {'device_owner': list(ROUTER_PORTS), 'status': [constants.PORT_STATUS_DOWN]}, fields=['id'])
-    for port in down:
+    for port in core.get_ports(admin, {'id': list(fresh), 'status': [constants.PORT_STATUS_DOWN]}, fields=['id']):
         core.update_port_status(admin, port['id'], constants.PORT_STATUS_ACTIVE)
+    _MARKED.clear()
+    _MARKED.update(router_ports)
 
 
+_MARKED: set[str] = set()  # used by the synchronizer's thread only
 _SYNCHRONIZERS: list[Synchronizer] = []
 _LOCK = threading.Lock()
 

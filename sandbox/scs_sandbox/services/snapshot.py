@@ -66,12 +66,12 @@ def _with_prefix(ip: Row, cidrs: dict[str, str]) -> str:
 
 def rule(row: Row) -> Row:
     """A rule of a security group; protocol by name, or None for any."""
-    protocol = row['protocol']
+    protocol, prefix = row['protocol'], row['remote_ip_prefix']
     return {
         'direction': row['direction'], 'ethertype': row['ethertype'],
         'protocol': None if protocol in (None, 'any', '0') else PROTOCOLS.get(str(protocol), str(protocol)),
         'port_min': row['port_range_min'], 'port_max': row['port_range_max'],
-        'remote_ip': row.get('normalized_cidr') or row['remote_ip_prefix'], 'remote_group': row['remote_group_id'],
+        'remote_ip': str(ipaddress.ip_network(prefix, strict=False)) if prefix else None, 'remote_group': row['remote_group_id'],
     }
 
 
