@@ -61,6 +61,10 @@ class ToolProblem(Problem):
     verdict = 'tool'
 
 
+class TimeoutProblem(ToolProblem):
+    """A child process did not end within its limit and was killed."""
+
+
 class QuotaProblem(InfrastructureProblem):
     """A quota or a pool of addresses is exhausted."""
 

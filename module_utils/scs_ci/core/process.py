@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ToolProblem
+from .errors import TimeoutProblem, ToolProblem
 
 LAST_LINES = 12  # of a failed program's output: enough for the cause, short enough for a report
 
@@ -46,7 +46,7 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
 ) -> Completed:
-    """Run to the end and return what happened; only start failure and timeout raise (ToolProblem).
+    """Run to the end and return what happened; only start failure (ToolProblem) and timeout (TimeoutProblem) raise.
 
     env replaces the environment when given. After `timeout` seconds the whole process group is killed: helm and git
     start children that would otherwise keep the pipes open for ever.
@@ -72,7 +72,7 @@ def run(
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise ToolProblem(
+            raise TimeoutProblem(
                 'gave up on', f'program {words[0]}', f'no end within {timeout:.0f} s', 'see its log, raise the limit'
             ) from error
         raise

@@ -178,3 +178,8 @@ def test_module_entry_point() -> None:
     done = process.run([sys.executable, '-m', 'scs_ci', '--help'], timeout=30, env=env)
     assert done.code == 0
     assert 'leftovers' in done.stdout
+
+
+def test_a_program_that_does_not_end_has_a_problem_of_its_own() -> None:
+    with pytest.raises(errors.TimeoutProblem, match='no end within 0 s'):
+        process.run([sys.executable, '-c', 'import time; time.sleep(60)'], timeout=0.2)
