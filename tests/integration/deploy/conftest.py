@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's import mode `importlib` does not
+
 from deploy_runs import ROOT, Place, Run
 
 # The plane is ready within 12 s; a machine that runs other tests at the same time needs a multiple.
@@ -17,26 +20,15 @@ PLANE_SECONDS = 180
 
 
 @pytest.fixture(scope='session')
-def tools_directory() -> Path:
-    """The Go programs, built when they are not there yet."""
-    named = os.environ.get('SCS_CI_TOOLS')
-    if named:
-        return Path(named)
-    script = [sys.executable, ROOT / 'setup/main.py', 'tools']
-    done = subprocess.run(script, capture_output=True, text=True, timeout=3600, check=True)
-    return Path(done.stdout.strip().splitlines()[-1])
-
-
-@pytest.fixture(scope='session')
-def plane(tmp_path_factory: pytest.TempPathFactory, tools_directory: Path) -> Iterator[Place]:
+def plane(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[Place]:
     """A running plane; gone afterwards with its namespace, whatever happens."""
     name = f'scs-ci-test-deploy-{os.getpid()}'
     place = Place(name, tmp_path_factory.mktemp('plane') / 'state')
-    os.environ['SCS_CI_TOOLS'] = str(tools_directory)
+    os.environ['SCS_CI_TOOLS'] = str(tools)
     subprocess.run(['ip', 'netns', 'add', name], check=True)
     try:
         subprocess.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'], check=True)
-        place.done('plane', 'up', '--state', place.state, '--tools', tools_directory, seconds=PLANE_SECONDS)
+        place.done('plane', 'up', '--state', place.state, '--tools', tools, seconds=PLANE_SECONDS)
         yield place
     finally:
         place.run('plane', 'down', '--state', place.state, '--delete', seconds=PLANE_SECONDS)
@@ -44,14 +36,14 @@ def plane(tmp_path_factory: pytest.TempPathFactory, tools_directory: Path) -> It
 
 
 @pytest.fixture
-def new_run(plane: Place, tools_directory: Path, tmp_path: Path) -> Iterator[Callable[[], Run]]:
+def new_run(plane: Place, tools: Path, tmp_path: Path) -> Iterator[Callable[[], Run]]:
     """Makes a run; its clusters are deleted afterwards."""
     made: list[Run] = []
 
     def make() -> Run:
         checkout = tmp_path / f'checkout-{len(made)}'
         shutil.copytree(ROOT / 'examples/cluster-stacks', checkout)
-        made.append(Run(plane, tmp_path / f'run-{len(made)}', checkout, tools_directory))
+        made.append(Run(plane, tmp_path / f'run-{len(made)}', checkout, tools))
         return made[-1]
 
     yield make

@@ -65,7 +65,7 @@ class Run:
 
     def deploy(self, *more: str | Path, until: str = 'topology') -> subprocess.CompletedProcess[str]:
         files = ['--kubeconfig', self.place.state / 'kubeconfig', '--plane-logs', self.place.state / 'logs']
-        # a third of the usual patience: this plane is local and does nothing else
+        # half of the usual patience: this plane is local and does nothing else
         return self.place.run(
             'deploy',
             '--run',
@@ -74,7 +74,7 @@ class Run:
             '--until',
             until,
             '--patience',
-            '0.3',
+            '0.5',
             '--tools',
             self.tools,
             *more,

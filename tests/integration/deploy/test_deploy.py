@@ -11,7 +11,7 @@ from scs_ci.core.outcome import Exit
 
 pytestmark = pytest.mark.integration
 NewRun = Callable[[], Run]
-TEMPLATE = 'cluster-class/templates/openstack-machine-template-control-plane.yaml'
+TEMPLATES = 'cluster-class/templates'
 
 
 def test_topology_is_built_and_deleted_again(new_run: NewRun) -> None:
@@ -39,7 +39,7 @@ def test_topology_is_built_and_deleted_again(new_run: NewRun) -> None:
 
 def test_unknown_field_is_refused_with_the_servers_words(new_run: NewRun) -> None:
     run = new_run()
-    run.edit(TEMPLATE, 'flavor:', 'flavour: x\n      flavor:')
+    run.edit(f'{TEMPLATES}/openstack.yaml', 'flavor: set-by-patch', 'flavour: set-by-patch')
     run.publish()
     assert run.deploy().returncode == Exit.FAILED
     record = run.record()
@@ -50,9 +50,7 @@ def test_unknown_field_is_refused_with_the_servers_words(new_run: NewRun) -> Non
 
 def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
     run = new_run()
-    run.edit(
-        'cluster-class/templates/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor'
-    )
+    run.edit(f'{TEMPLATES}/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor')
     run.publish()
     assert run.deploy().returncode == Exit.FAILED
     record = run.record()

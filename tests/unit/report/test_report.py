@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+
+import scs_report
 from scs_ci.cli import main
 from scs_ci.core.outcome import Exit, Outcome
 from scs_ci.core.records import (
@@ -307,3 +309,13 @@ def test_command(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
 def test_command_on_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['report', '--run', str(tmp_path / 'absent')]) == Exit.USAGE
     assert 'next:' in capsys.readouterr().err
+
+
+def test_module_converges_and_checks(run: RunDirectory) -> None:
+    planned = scs_report.report(run.path, '', True)
+    assert (planned['changed'], planned['outcome'], planned['exit_code']) == (True, 'passed', 0)
+    assert not (run.path / 'report').exists()
+    assert scs_report.report(run.path, '', False)['changed']
+    assert not scs_report.report(run.path, '', False)['changed']
+    (run.path / KEY / 'deploy.json').unlink()
+    assert scs_report.report(run.path, '', True)['changed']
