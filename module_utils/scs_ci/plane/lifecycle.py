@@ -134,6 +134,7 @@ class Plane:
             # Running processes would go on with the old CA; nothing of theirs fits the new one.
             self.processes.stop()
             self.progress.say('certificates made')
+        self.processes.stop_strays()  # of an `up` that was killed; they hold the ports
         # A plane of its own may have run here before an existing management cluster was named, or the other way round.
         self.processes.stop(set(self.processes.records()) - set(service_names(settings)))
         certificates.write_bundle(self.layout, settings.proxy_ca)

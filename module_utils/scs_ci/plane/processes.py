@@ -21,6 +21,7 @@ from .layout import MARKER, Layout, Port, digest
 GRACE = 10
 LOG_LIMIT = 50 * 1024 * 1024  # bytes of a log that the next start moves away: a plane may live for weeks
 LAST_LINES = 8
+START_LINE = '--- scs-ci: started'  # in the log, so that the last words of an earlier life are not taken for this one's
 KEPT_VARIABLES = ('PATH', 'HOME', 'LANG', 'TZ')  # no proxy and no CA override of the caller reaches a service
 
 
@@ -118,6 +119,8 @@ class Processes:
         env = {**kept, **service.env, MARKER: str(self.layout.state)}
         try:
             with log.open('ab') as output:
+                output.write(START_LINE.encode() + b'\n')
+                output.flush()
                 return subprocess.Popen(
                     service.argv,
                     stdout=output,
@@ -142,12 +145,14 @@ class Processes:
         """
         records = self.records()
         chosen = list(records.values()) if names is None else [records[n] for n in names if n in records]
-        killed = []
+        killed = [] if names is not None else self.stop_strays()
         for layer in sorted({record.layer for record in chosen}):
             killed += self._stop_together([record for record in chosen if record.layer == layer])
-        if names is None:
-            killed += self._stop_together(self.strays())
-        return killed
+        return killed if names is not None else killed + self.stop_strays()
+
+    def stop_strays(self) -> list[str]:
+        """Stop what belongs to the plane but has no record and no recorded parent; returns what had to be killed."""
+        return self._stop_together(self.strays())
 
     def _stop_together(self, records: list[Started]) -> list[str]:
         for record in records:
@@ -168,12 +173,15 @@ class Processes:
         return killed
 
     def strays(self) -> list[Started]:
-        """Processes with the plane's marker that no record names: children of CSO, or started just before a kill -9."""
+        """Processes with the plane's marker that neither are nor descend from recorded ones.
+
+        They were started just before a kill -9 of `up`, or are children (helm) that outlived the operator.
+        """
         known = {record.pid for record in self.records().values() if is_running(record)}
         wanted = f'{MARKER}={self.layout.state}'.encode()
         found = []
         for entry in Path('/proc').iterdir():
-            if not entry.name.isdigit() or int(entry.name) in known:
+            if not entry.name.isdigit():
                 continue
             try:
                 if wanted not in (entry / 'environ').read_bytes().split(b'\0'):
@@ -181,7 +189,8 @@ class Processes:
             except OSError:
                 continue  # it ended, or it is not ours to read
             pid = int(entry.name)
-            found.append(Started(f'stray-{pid}', pid, start_time(pid) or '', '', 0, ()))
+            if known.isdisjoint(lineage(pid)):
+                found.append(Started(f'stray-{pid}', pid, start_time(pid) or '', '', 0, ()))
         return found
 
     def usage(self) -> dict[str, Usage | None]:
@@ -189,13 +198,14 @@ class Processes:
         return {name: usage(record) for name, record in self.records().items()}
 
     def last_lines(self, name: str, lines: int = LAST_LINES) -> str:
-        """The end of a process's log."""
+        """The end of a process's log, since its last start."""
         log = self.layout.log(name)
         if not log.exists():
             return ''
         with log.open('rb') as file:
             file.seek(max(0, log.stat().st_size - 64 * 1024))
-            return '\n'.join(file.read().decode(errors='replace').splitlines()[-lines:])
+            text = file.read().decode(errors='replace').rpartition(START_LINE)[2]
+        return '\n'.join(text.strip('\n').splitlines()[-lines:])
 
     def demand_alive(self, name: str) -> None:
         """ToolProblem with the last words of the process when it is not running."""
@@ -212,6 +222,16 @@ def start_time(pid: int) -> str | None:
     """Start time of a process in clock ticks since boot; None when there is none, or only a zombie."""
     fields = _stat(pid)
     return None if fields is None or fields[0] == 'Z' else fields[19]
+
+
+def lineage(pid: int) -> list[int]:
+    """The process and its ancestors."""
+    found: list[int] = []
+    while pid > 1 and pid not in found:
+        found.append(pid)
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+    return found
 
 
 def is_running(record: Started) -> bool:
