@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..core.errors import ToolProblem
+from ..core.errors import TimeoutProblem, ToolProblem
 from ..core.process import Completed, run
 from .model import Rendered
 
@@ -64,7 +64,10 @@ class Helm:
         words += ['--include-crds'] if crds else []
         words += ['--kube-version', kubernetes] if kubernetes else []
         words += ['-f', '-'] if values else []
-        done = self.run(*words, seconds=RENDER_SECONDS, cwd=self.home, stdin=values or None)
+        try:
+            done = self.run(*words, seconds=RENDER_SECONDS, cwd=self.home, stdin=values or None)
+        except TimeoutProblem:
+            return Output(error=f'helm did not end within {RENDER_SECONDS} s: does a template loop?')
         if done.code == 0:
             return Output(parts=split(done.stdout))
         output = failed(done.last_words())

@@ -224,3 +224,14 @@ def test_a_broken_stack_fails_its_check_and_nothing_else_runs(checkout: Path, to
     passed = directory.record('build', good)
     assert passed is not None
     assert passed.outcome is Outcome.PASSED
+
+
+def test_a_template_that_never_ends_is_a_finding(helm: Helm, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = '{{ range until 40000 }}{{ range until 40000 }}{{ end }}{{ end }}'
+    edit(checkout, 'cluster-class/templates/openstack.yaml', 'flavor: set-by-patch', f'flavor: x{loop}')
+    monkeypatch.setattr('scs_ci.stack.helm.RENDER_SECONDS', 2)
+
+    (found,) = run_rules(render_stack(discover.load(checkout, PLACE), helm, ChartSource(checkout)))
+
+    assert found.rule == 'renders'
+    assert 'helm did not end within 2 s' in found.message

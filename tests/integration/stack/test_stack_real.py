@@ -1,0 +1,69 @@
+"""Real stacks of the community: no error that is not true, and past defects found where they were.
+
+The data is no part of this repository. It is looked for beside it or where SCS_CI_TESTDATA says; without it there is
+nothing to test here, and the other tests of this directory cover the same code.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from stack_tools import ROOT
+
+from scs_ci.core.records import Severity
+from scs_ci.stack import discover
+from scs_ci.stack.charts import ChartSource
+from scs_ci.stack.check import run_rules
+from scs_ci.stack.helm import Helm
+from scs_ci.stack.render import render_stack
+from scs_ci.stack.treehash import hashes
+
+DATA = Path(os.environ.get('SCS_CI_TESTDATA') or ROOT.parent / 'shared/testdata')
+MAIN = DATA / 'cluster-stacks/main-2026-05-04'
+CASES = DATA / 'cluster-stacks/cases'
+HASHES = {
+    'providers/docker/scs': 'd2lgujmpaticdl7mpnct8bzls3xudync2wtveiqe',
+    'providers/openstack/scs': 'sjl0coze4axzhdrahdv3ic5tppichafv8pr5ee7g',
+    'providers/openstack/scs2': 'azlfam7rgn823z07ougej26xmpzsohlj0tvr4s0njis',
+}
+# Cases whose defect the rules of today state; 06 is a warning, for documents are no part of what is deployed.
+FOUND = {
+    '01-class-chart-name': 'error',
+    '03-chart-lock': 'error',
+    '05-components-versions': '',
+    '06-readme-version': '',
+}
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not MAIN.is_dir(), reason='the public stacks are not here: set SCS_CI_TESTDATA'),
+]
+
+
+def test_hashes_are_those_of_csctl() -> None:
+    assert {p.path: hashes(discover.load(MAIN, p).files).cluster_stack for p in discover.find(MAIN)} == HASHES
+
+
+def test_the_main_branch_renders_without_error(helm: Helm, tmp_path: Path) -> None:
+    source = ChartSource(tmp_path, DATA / 'charts/mirror')
+    stacks = [render_stack(discover.load(MAIN, place), helm, source) for place in discover.find(MAIN)]
+
+    assert [f for stack in stacks for f in run_rules(stack) if f.severity is Severity.ERROR] == []
+    assert all(r.parts and not r.unavailable for stack in stacks for r in stack.renderings)
+
+
+@pytest.mark.parametrize('case', FOUND)
+def test_past_defects_are_found_at_their_lines(helm: Helm, tmp_path: Path, case: str) -> None:
+    before = CASES / case / 'before'
+    source = ChartSource(tmp_path, DATA / 'charts/mirror')
+
+    findings = [
+        f for p in discover.find(before) for f in run_rules(render_stack(discover.load(before, p), helm, source))
+    ]
+
+    expected = yaml.safe_load((CASES / case / 'case.yaml').read_text())['expected']
+    places = {(f.file, f.line) for f in findings if f.severity == (FOUND[case] or f.severity)}
+    assert {(e['file'], e['line']) for e in expected} <= places
