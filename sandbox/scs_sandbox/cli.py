@@ -43,8 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except OSError as error:
-        print(f'scs-sandbox: cannot {options.command} sandbox {options.name}: {error}\n'
-              '  next: look at that file, its rights and the free space, then try again', file=sys.stderr)
+        print(
+            f'scs-sandbox: cannot {options.command} sandbox {options.name}: {error}\n'
+            '  next: look at that file, its rights and the free space, then try again',
+            file=sys.stderr,
+        )
         return ERROR
     return code
 
@@ -65,7 +68,9 @@ def _up(options: Options, sandbox: Sandbox) -> int:
         print(json.dumps({'fresh': fresh, **status.collect(sandbox)}))
     else:
         say(f'sandbox {sandbox.name} is up' if fresh else f'sandbox {sandbox.name} was up already; nothing done')
-        print(f'clouds.yaml: {sandbox.clouds}\nrun a command in it: scs-sandbox --name {sandbox.name} exec openstack ...')
+        print(
+            f'clouds.yaml: {sandbox.clouds}\nrun a command in it: scs-sandbox --name {sandbox.name} exec openstack ...'
+        )
     return PASSED
 
 
@@ -122,12 +127,17 @@ def _logs(options: Options, sandbox: Sandbox) -> int:
     unknown = [name for name in options.service if name not in found]
     if unknown or not chosen:
         known = ', '.join(found) or 'none: the sandbox is down'
-        raise SandboxError('cannot show log of', ', '.join(unknown) or f'sandbox {sandbox.name}', 'there is no such log', f'logs are {known}')
+        raise SandboxError(
+            'cannot show log of',
+            ', '.join(unknown) or f'sandbox {sandbox.name}',
+            'there is no such log',
+            f'logs are {known}',
+        )
     if options.json:
         print(json.dumps({name: [str(p) for p in paths] for name, paths in found.items()}))
         return PASSED
     follow = ['-F'] if options.follow else []
-    os.execvp('tail', ['tail', '-n', str(options.lines), *follow, *map(str, chosen)])
+    return os.execvp('tail', ['tail', '-n', str(options.lines), *follow, *map(str, chosen)])
 
 
 def _exec(options: Options, sandbox: Sandbox) -> int:
@@ -135,25 +145,34 @@ def _exec(options: Options, sandbox: Sandbox) -> int:
     if not words:
         print('scs-sandbox exec: no command given', file=sys.stderr)
         return USAGE
-    lab.execute(sandbox.name, words, _inside(sandbox))
+    return lab.execute(sandbox.name, words, _inside(sandbox))
 
 
 def _shell(options: Options, sandbox: Sandbox) -> int:
-    lab.execute(sandbox.name, [os.environ.get('SHELL') or '/bin/sh'], _inside(sandbox))
+    return lab.execute(sandbox.name, [os.environ.get('SHELL') or '/bin/sh'], _inside(sandbox))
 
 
 def _inside(sandbox: Sandbox) -> dict[str, str]:
-    """Environment of commands in the lab. OpenStack's own variables would win over clouds.yaml, so they are left out."""
+    """Environment of commands in the lab. OpenStack's own variables would win over clouds.yaml, so they are left
+    out."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith('OS_')}
     return inherited | {
-        'OS_CLIENT_CONFIG_FILE': str(sandbox.clouds), 'SCS_SANDBOX_NAME': sandbox.name,
-        'SCS_SANDBOX_CHARTS_PROXY': f'http://{ADDRESS}:{CHARTS_PORT}', 'SCS_SANDBOX_CHARTS_CA': str(sandbox.state / 'charts' / 'ca.crt')}
+        'OS_CLIENT_CONFIG_FILE': str(sandbox.clouds),
+        'SCS_SANDBOX_NAME': sandbox.name,
+        'SCS_SANDBOX_CHARTS_PROXY': f'http://{ADDRESS}:{CHARTS_PORT}',
+        'SCS_SANDBOX_CHARTS_CA': str(sandbox.state / 'charts' / 'ca.crt'),
+    }
 
 
 def _clouds(options: Options, sandbox: Sandbox) -> int:
     regions = sandbox.regions()
     if not regions or not sandbox.credentials.exists():
-        raise SandboxError('cannot write clouds.yaml of', f'sandbox {sandbox.name}', 'it is not up', f'scs-sandbox --name {sandbox.name} up')
+        raise SandboxError(
+            'cannot write clouds.yaml of',
+            f'sandbox {sandbox.name}',
+            'it is not up',
+            f'scs-sandbox --name {sandbox.name} up',
+        )
     credentials = secrets.load(sandbox.credentials)
     clouds.write(sandbox.clouds, credentials, regions)
     names_ = list(clouds.document(credentials, regions)['clouds'])
@@ -163,7 +182,12 @@ def _clouds(options: Options, sandbox: Sandbox) -> int:
 
 def _faults(options: Options, sandbox: Sandbox) -> int:
     if not sandbox.state.exists():
-        raise SandboxError('cannot change faults of', f'sandbox {sandbox.name}', 'it is not up', f'scs-sandbox --name {sandbox.name} up')
+        raise SandboxError(
+            'cannot change faults of',
+            f'sandbox {sandbox.name}',
+            'it is not up',
+            f'scs-sandbox --name {sandbox.name} up',
+        )
     if options.action == 'set':
         if not options.file:
             print('scs-sandbox faults set: FILE is missing', file=sys.stderr)
@@ -183,11 +207,14 @@ def _relay(options: Options, sandbox: Sandbox) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    # In front of the command or behind it; without a default there, so that the command does not undo what stands in front.
+    # In front of the command or behind it; without a default there, so that the command does not undo what stands in
+    # front.
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument('--name', help='which sandbox (default: default)')
     common.add_argument('--json', action='store_true', help='answer in JSON on standard output')
-    parser = argparse.ArgumentParser(prog='scs-sandbox', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='scs-sandbox', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--name', default='default', help='which sandbox (default: default)')
     parser.add_argument('--json', action='store_true', help='answer in JSON on standard output')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
@@ -198,8 +225,12 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     up = command('up', _up, 'start a sandbox; what runs already stays')
-    up.add_argument('--regions', type=int, default=1, choices=range(1, len(REGION_NAMES) + 1), help='OpenStack regions (default: 1)')
-    up.add_argument('--charts', metavar='DIR', help='charts for the mirror, as <host>/<path>; default: the real hosts, cached')
+    up.add_argument(
+        '--regions', type=int, default=1, choices=range(1, len(REGION_NAMES) + 1), help='OpenStack regions (default: 1)'
+    )
+    up.add_argument(
+        '--charts', metavar='DIR', help='charts for the mirror, as <host>/<path>; default: the real hosts, cached'
+    )
     up.add_argument('--keep', action='store_true', help='leave what was started when something fails')
     command('down', _down, 'remove a sandbox with everything in it')
     command('status', _status, 'show processes, memory and servers; exit code 3 when it is not up')

@@ -17,18 +17,27 @@ TOOLS_TARGET = '/opt/scs-ci/tools'
 
 
 def openstack(environ: Mapping[str, str] = os.environ) -> Path:
-    """Root of the Python environment with the OpenStack services: from the variable, else made by the checkout's set-up.
+    """Root of the Python environment with the OpenStack services: from the variable, else made by the checkout's
+    set-up.
 
     Raises SandboxError when there is neither.
     """
     given = environ.get(OPENSTACK)
     if not given and SETUP.exists():
-        given = run(['python3', str(SETUP), 'env', 'openstack'], what='cannot set up', subject='the OpenStack environment',
-                    timeout=SETUP_TIMEOUT, advice=f'run python3 {SETUP} env openstack and read what it says').strip()
+        given = run(
+            ['python3', str(SETUP), 'env', 'openstack'],
+            what='cannot set up',
+            subject='the OpenStack environment',
+            timeout=SETUP_TIMEOUT,
+            advice=f'run python3 {SETUP} env openstack and read what it says',
+        ).strip()
     if not given or not (Path(given) / 'bin/python').exists():
         raise SandboxError(
-            'cannot find', 'the OpenStack environment', f'{given or "nothing"} has no bin/python',
-            f'set {OPENSTACK} to a Python environment made from requirements/openstack.txt')
+            'cannot find',
+            'the OpenStack environment',
+            f'{given or "nothing"} has no bin/python',
+            f'set {OPENSTACK} to a Python environment made from requirements/openstack.txt',
+        )
     return Path(given)
 
 
@@ -38,5 +47,7 @@ def tools(environ: Mapping[str, str] = os.environ) -> Path | None:
     if not given:
         return None
     if not Path(given).is_dir():
-        raise SandboxError('cannot share', given, f'{TOOLS} names no directory', 'run make tools, or unset the variable')
+        raise SandboxError(
+            'cannot share', given, f'{TOOLS} names no directory', 'run make tools, or unset the variable'
+        )
     return Path(given)

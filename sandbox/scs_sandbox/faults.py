@@ -13,16 +13,31 @@ from .cloud.secrets import write_private
 from .errors import SandboxError
 
 NUMBER = (int, float)
-NOVA = {
-    'spawn_delay': NUMBER, 'spawn_error': (str,), 'spawn_reschedule': (bool, int), 'destroy_hang': (str,), 'destroy_hang_s': NUMBER,
-    'destroy_error': (str,)}
+NOVA: dict[str, tuple[type, ...]] = {
+    'spawn_delay': NUMBER,
+    'spawn_error': (str,),
+    'spawn_reschedule': (bool, int),
+    'destroy_hang': (str,),
+    'destroy_hang_s': NUMBER,
+    'destroy_error': (str,),
+}
 SECTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     'nova': NOVA,
     'cinder': {'create_error': (str,), 'delete_error': (str,), 'create_delay': NUMBER, 'capacity_gb': NUMBER},
-    'octavia': {'delay': NUMBER}}
+    'octavia': {'delay': NUMBER},
+}
 HTTP: dict[str, tuple[type, ...]] = {
-    'service': (str,), 'method': (str,), 'path': (str,), 'status': (int,), 'count': (int,), 'delay': NUMBER, 'rate': (list,),
-    'headers': (dict,), 'body': (str,), 'after': (bool,)}
+    'service': (str,),
+    'method': (str,),
+    'path': (str,),
+    'status': (int,),
+    'count': (int,),
+    'delay': NUMBER,
+    'rate': (list,),
+    'headers': (dict,),
+    'body': (str,),
+    'after': (bool,),
+}
 PATTERNS = ('spawn_error', 'destroy_hang', 'destroy_error', 'create_error', 'delete_error', 'path', 'method')
 
 
@@ -54,7 +69,7 @@ def _section(name: str, section: object, keys: Mapping[str, tuple[type, ...]]) -
             found.append(f'{name}.{key} is unknown; known are {", ".join(keys)}')
         elif not isinstance(value, keys[key]):
             found.append(f'{name}.{key} is a {type(value).__name__}')
-        elif key in PATTERNS and (error := _pattern_error(value)):
+        elif key in PATTERNS and isinstance(value, str) and (error := _pattern_error(value)):
             found.append(f'{name}.{key} is no regular expression: {error}')
     return found
 
@@ -86,7 +101,12 @@ def load(text: str, source: str) -> dict[str, Any]:
     except ValueError as error:
         raise SandboxError('cannot set faults from', source, f'it is no JSON: {error}', 'correct the file') from error
     if wrong := problems(document):
-        raise SandboxError('cannot set faults from', source, '; '.join(wrong), 'correct the file; sandbox/README.md lists what can be said')
+        raise SandboxError(
+            'cannot set faults from',
+            source,
+            '; '.join(wrong),
+            'correct the file; sandbox/README.md lists what can be said',
+        )
     return dict(document)
 
 

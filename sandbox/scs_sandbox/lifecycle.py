@@ -74,7 +74,8 @@ def find(name: str) -> Sandbox:
 
 
 def recorded(sandbox: Sandbox) -> list[Process]:
-    """All processes of a sandbox that were recorded, dead or alive: agent and mirror first, then services (RegionOne/nova)."""
+    """All processes of a sandbox that were recorded, dead or alive: agent and mirror first, then services
+    (RegionOne/nova)."""
     found = processes.recorded(sandbox.processes)
     for index in range(len(REGION_NAMES)):
         found += processes.recorded(start.records(sandbox.region(index)))
@@ -94,9 +95,15 @@ def is_up(sandbox: Sandbox, wish: Wish) -> bool:
 
 
 def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
-    """Start what is not there yet. Returns False when everything was there already. Raises SandboxError; what was started stays."""
+    """Start what is not there yet. Returns False when everything was there already.
+    Raises SandboxError; what was started stays."""
     if lacks := lab.shortfalls():
-        raise SandboxError('cannot start', f'sandbox {sandbox.name}', '; '.join(lacks), 'do what stands behind each colon, then try again')
+        raise SandboxError(
+            'cannot start',
+            f'sandbox {sandbox.name}',
+            '; '.join(lacks),
+            'do what stands behind each colon, then try again',
+        )
     sandbox.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(sandbox):
         if is_up(sandbox, wish):
@@ -161,8 +168,13 @@ def _start_agent(sandbox: Sandbox, tree: Path, say: Say) -> None:
     shared = (Bind(programs, environments.TOOLS_TARGET),) if programs else ()
     write_config(sandbox.state, sandbox.name, {'plain': Image(tree)}, shared)
     log = sandbox.state / 'log' / 'agent.out'
-    process = processes.spawn('agent', [sys.executable, '-m', 'scs_sandbox.agent', str(sandbox.state)], sandbox.processes, log,
-                              environment=_environment(sandbox))
+    process = processes.spawn(
+        'agent',
+        [sys.executable, '-m', 'scs_sandbox.agent', str(sandbox.state)],
+        sandbox.processes,
+        log,
+        environment=_environment(sandbox),
+    )
     _await(process, lambda: _answers(socket.AF_UNIX, str(sandbox.state / 'agent.sock')), AGENT_TIMEOUT)
     say('agent answers')
 
@@ -171,17 +183,29 @@ def _start_charts(sandbox: Sandbox, wish: Wish, say: Say) -> None:
     if _running(sandbox, 'charts'):
         return
     space = names.namespace_path(sandbox.netns)
-    command = [sys.executable, '-m', 'scs_sandbox.charts', '--state', str(sandbox.state / 'charts'), '--listen',
-               f'{ADDRESS}:{CHARTS_PORT}', '--namespace', str(space)]
+    command = [
+        sys.executable,
+        '-m',
+        'scs_sandbox.charts',
+        '--state',
+        str(sandbox.state / 'charts'),
+        '--listen',
+        f'{ADDRESS}:{CHARTS_PORT}',
+        '--namespace',
+        str(space),
+    ]
     command += ['--directory', str(wish.charts)] if wish.charts else []
     (sandbox.state / 'charts').mkdir(exist_ok=True, mode=0o700)
-    process = processes.spawn('charts', command, sandbox.processes, sandbox.state / 'log' / 'charts.log',
-                              environment=_environment(sandbox))
-    _await(process, lambda: netns.within(space, lambda: _answers(socket.AF_INET, (ADDRESS, CHARTS_PORT))), CHARTS_TIMEOUT)
+    process = processes.spawn(
+        'charts', command, sandbox.processes, sandbox.state / 'log' / 'charts.log', environment=_environment(sandbox)
+    )
+    _await(
+        process, lambda: netns.within(space, lambda: _answers(socket.AF_INET, (ADDRESS, CHARTS_PORT))), CHARTS_TIMEOUT
+    )
     say('chart mirror answers')
 
 
-def _answers(family: int, address: object) -> bool:
+def _answers(family: int, address: str | tuple[str, int]) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as link:
         link.settimeout(2.0)
         try:
@@ -197,13 +221,18 @@ def _await(process: Process, condition: Callable[[], bool], seconds: float) -> N
         ended = not processes.alive(process)
         if ended or time.monotonic() > limit:
             why = 'it ended' if ended else f'no answer within {seconds:.0f} s'
-            raise SandboxError('cannot start', process.name, f'{why}; the end of its log:\n{processes.tail(Path(process.log))}',
-                               f'read the whole of it: scs-sandbox logs {process.name}')
+            raise SandboxError(
+                'cannot start',
+                process.name,
+                f'{why}; the end of its log:\n{processes.tail(Path(process.log))}',
+                f'read the whole of it: scs-sandbox logs {process.name}',
+            )
         time.sleep(0.05)
 
 
 def down(sandbox: Sandbox) -> list[str]:
-    """Remove everything of a sandbox, whatever state it is in. Returns what was removed. Raises SandboxError when something stays."""
+    """Remove everything of a sandbox, whatever state it is in. Returns what was removed.
+    Raises SandboxError when something stays."""
     removed = template.sweep()
     if sandbox.state.exists():
         with locked(sandbox):
@@ -237,8 +266,12 @@ def locked(sandbox: Sandbox) -> Iterator[None]:
                 return
         except BlockingIOError as error:
             if time.monotonic() > limit:
-                raise SandboxError('cannot use', f'sandbox {sandbox.name}', f'another up or down of it runs for over {LOCK_WAIT:.0f} s',
-                                   'wait for that, or end it') from error
+                raise SandboxError(
+                    'cannot use',
+                    f'sandbox {sandbox.name}',
+                    f'another up or down of it runs for over {LOCK_WAIT:.0f} s',
+                    'wait for that, or end it',
+                ) from error
         finally:
             os.close(descriptor)
         time.sleep(0.2)

@@ -1,7 +1,9 @@
-"""Processes that outlive the command that started them: recorded by PID and start time, so that only our own are ever ended."""
+"""Processes that outlive the command that started them: recorded by PID and start time, so that only our own are ever
+ended."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -50,8 +52,16 @@ def alive(process: Process) -> bool:
     return start_time(process.pid) == process.start
 
 
-def spawn(name: str, command: Sequence[str], directory: Path, log: Path, *, environment: dict[str, str], netns: str | None = None,
-          stdin: int | None = None) -> Process:
+def spawn(
+    name: str,
+    command: Sequence[str],
+    directory: Path,
+    log: Path,
+    *,
+    environment: dict[str, str],
+    netns: str | None = None,
+    stdin: int | None = None,
+) -> Process:
     """Start a process in a session of its own and record it as directory/name.json.
 
     netns: name of a network namespace (`ip netns`) to start it in. Raises SandboxError when the program is missing.
@@ -60,10 +70,19 @@ def spawn(name: str, command: Sequence[str], directory: Path, log: Path, *, envi
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open('ab') as output:
         try:
-            child = subprocess.Popen(full, stdin=stdin if stdin is not None else subprocess.DEVNULL, stdout=output,
-                                     stderr=subprocess.STDOUT, env=environment, start_new_session=True, cwd='/')
+            child = subprocess.Popen(
+                full,
+                stdin=stdin if stdin is not None else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+                cwd='/',
+            )
         except OSError as error:
-            raise SandboxError('cannot start', name, f'{full[0]}: {error.strerror}', 'install the missing program') from error
+            raise SandboxError(
+                'cannot start', name, f'{full[0]}: {error.strerror}', 'install the missing program'
+            ) from error
     started = start_time(child.pid)
     process = Process(name, child.pid, started if started is not None else 0, str(log))
     record(directory, process)
@@ -98,7 +117,8 @@ def record(directory: Path, process: Process) -> None:
 
 
 def recorded(directory: Path) -> list[Process]:
-    """All recorded processes of a directory, dead or alive, by name. A half-written record of a killed command is no record."""
+    """All recorded processes of a directory, dead or alive, by name.
+    A half-written record of a killed command is no record."""
     found = []
     for path in sorted(directory.glob('*.json')):
         try:
@@ -108,7 +128,9 @@ def recorded(directory: Path) -> list[Process]:
     return found
 
 
-def stop(processes: Sequence[Process], *, timeout: float = END_TIMEOUT, send: Callable[[int, int], None] = os.kill) -> list[Process]:
+def stop(
+    processes: Sequence[Process], *, timeout: float = END_TIMEOUT, send: Callable[[int, int], None] = os.kill
+) -> list[Process]:
     """End processes: all get SIGTERM, after the timeout SIGKILL. Returns those that were alive.
 
     Raises SandboxError when one survives SIGKILL.
@@ -121,7 +143,9 @@ def stop(processes: Sequence[Process], *, timeout: float = END_TIMEOUT, send: Ca
             time.sleep(0.02)
     if left := [p for p in ours if alive(p)]:
         names = ', '.join(f'{p.name} (PID {p.pid})' for p in left)
-        raise SandboxError('cannot end', names, 'still there after SIGKILL', 'look into /proc/PID/stack for what the kernel waits for')
+        raise SandboxError(
+            'cannot end', names, 'still there after SIGKILL', 'look into /proc/PID/stack for what the kernel waits for'
+        )
     return ours
 
 
@@ -135,10 +159,8 @@ def _signal(processes: Sequence[Process], number: int, send: Callable[[int, int]
 
 def _reaped_alive(process: Process) -> bool:
     """alive(), after collecting the exit status in case it is a child of this very command."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return alive(process)
 
 

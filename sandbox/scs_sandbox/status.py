@@ -21,10 +21,14 @@ def collect(sandbox: Sandbox) -> dict[str, Any]:
         rows += [_row(p, f'{region.name}/', region.port(p.name)) for p in processes.recorded(start.records(region))]
     servers, problem = _servers(sandbox)
     return {
-        'name': sandbox.name, 'state': str(sandbox.state), 'lab': lab.exists(sandbox.name),
+        'name': sandbox.name,
+        'state': str(sandbox.state),
+        'lab': lab.exists(sandbox.name),
         'up': bool(rows) and all(row['alive'] for row in rows) and lab.exists(sandbox.name) and not problem,
         'regions': [{'name': r.name, 'identity': r.url('keystone')} for r in regions],
-        'processes': rows, 'servers': servers, 'agent_error': problem,
+        'processes': rows,
+        'servers': servers,
+        'agent_error': problem,
         'pss_mib': sum(row['pss_mib'] for row in rows),
     }
 
@@ -32,8 +36,13 @@ def collect(sandbox: Sandbox) -> dict[str, Any]:
 def _row(process: processes.Process, prefix: str, port: int | None = None) -> dict[str, Any]:
     memory = processes.memory(process.pid) if processes.alive(process) else None
     return {
-        'name': prefix + process.name, 'pid': process.pid, 'alive': processes.alive(process), 'port': port,
-        'rss_mib': memory.rss if memory else 0, 'pss_mib': memory.pss if memory else 0}
+        'name': prefix + process.name,
+        'pid': process.pid,
+        'alive': processes.alive(process),
+        'port': port,
+        'rss_mib': memory.rss if memory else 0,
+        'pss_mib': memory.pss if memory else 0,
+    }
 
 
 def _servers(sandbox: Sandbox) -> tuple[list[dict[str, Any]], str | None]:
@@ -51,15 +60,21 @@ def table(found: dict[str, Any]) -> str:
     """The same for people."""
     if not found['processes'] and not found['lab']:
         return f'sandbox {found["name"]} is down'
-    lines = [f'sandbox {found["name"]} is {"up" if found["up"] else "broken"}', '',
-             f'{"process":24} {"pid":>8} {"port":>6} {"state":8} {"RSS MiB":>8} {"PSS MiB":>8}']
+    lines = [
+        f'sandbox {found["name"]} is {"up" if found["up"] else "broken"}',
+        '',
+        f'{"process":24} {"pid":>8} {"port":>6} {"state":8} {"RSS MiB":>8} {"PSS MiB":>8}',
+    ]
     for row in found['processes']:
         state = 'running' if row['alive'] else 'ended'
-        lines.append(f'{row["name"]:24} {row["pid"]:>8} {row["port"] or "-":>6} {state:8} {row["rss_mib"]:>8} {row["pss_mib"]:>8}')
+        who = f'{row["name"]:24} {row["pid"]:>8} {row["port"] or "-":>6} {state:8}'
+        lines.append(f'{who} {row["rss_mib"]:>8} {row["pss_mib"]:>8}')
     lines.append(f'{"total":24} {"":>8} {"":>6} {"":8} {"":>8} {found["pss_mib"]:>8}')
     if found['servers']:
         lines += ['', f'{"server":38} {"name":28} {"state":8} {"pid":>8}']
-        lines += [f'{s["id"]:38} {s["name"] or "-":28} {s["state"]:8} {s.get("pid") or "-":>8}' for s in found['servers']]
+        lines += [
+            f'{s["id"]:38} {s["name"] or "-":28} {s["state"]:8} {s.get("pid") or "-":>8}' for s in found['servers']
+        ]
     if found['agent_error']:
         lines += ['', f'agent: {found["agent_error"]}']
     return '\n'.join(lines)

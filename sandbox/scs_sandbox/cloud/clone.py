@@ -1,4 +1,5 @@
-"""A cloud of its own from the template: databases copied, paths, passwords, keys and regions made those of the new sandbox."""
+"""A cloud of its own from the template: databases copied, paths, passwords, keys and regions made those of the new
+sandbox."""
 
 from __future__ import annotations
 
@@ -31,7 +32,11 @@ def clone(source: Path, region: Region, credentials: Credentials, prefix: Path) 
             (region.data / f'{name}.db').chmod(0o600)
     shutil.copytree(source / 'images', region.data / 'images', dirs_exist_ok=True)
     old, new = str(info['home']), str(region.home)
-    _change(region, 'nova_api', [('update cell_mappings set database_connection = replace(database_connection, ?, ?)', (old, new))])
+    _change(
+        region,
+        'nova_api',
+        [('update cell_mappings set database_connection = replace(database_connection, ?, ?)', (old, new))],
+    )
     _change(region, 'glance', [('update image_locations set value = replace(value, ?, ?)', (old, new))])
     _change(region, 'neutron', pool_statements(region.index))
     if region.index == 0:
@@ -54,8 +59,10 @@ def add_region(home: Region, region: Region) -> None:
         for service in SERVICES:
             for interface in ('public', 'internal', 'admin'):
                 link.execute(
-                    'insert into endpoint (id, interface, service_id, url, extra, enabled, region_id) values (?, ?, ?, ?, ?, 1, ?)',
-                    (uuid.uuid4().hex, interface, names[service.name], region.url(service.name), '{}', region.name))
+                    'insert into endpoint (id, interface, service_id, url, extra, enabled, region_id)'
+                    ' values (?, ?, ?, ?, ?, 1, ?)',
+                    (uuid.uuid4().hex, interface, names[service.name], region.url(service.name), '{}', region.name),
+                )
 
 
 def read_info(source: Path) -> dict[str, Any]:
@@ -63,19 +70,29 @@ def read_info(source: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((source / template.INFO).read_text())
     except (OSError, ValueError) as error:
-        raise SandboxError('cannot read cloud template', str(source), str(error), f'remove {source} and try again') from error
+        raise SandboxError(
+            'cannot read cloud template', str(source), str(error), f'remove {source} and try again'
+        ) from error
     return found
 
 
 def credential_statements(credentials: Credentials) -> list[Statement]:
     """SQL for Keystone: the passwords of this sandbox instead of the template's."""
     statements: list[Statement] = [
-        ('update password set password_hash = ? where local_user_id = (select id from local_user where name = ?)',
-         (secrets.hashed(password), name))
-        for name, password in credentials.passwords.items()]
+        (
+            'update password set password_hash = ? where local_user_id = (select id from local_user where name = ?)',
+            (secrets.hashed(password), name),
+        )
+        for name, password in credentials.passwords.items()
+    ]
     secret = secrets.hashed(credentials.application_credential_secret)
-    return [*statements, (
-        'update application_credential set secret_hash = ? where id = ?', (secret, credentials.application_credential_id))]
+    return [
+        *statements,
+        (
+            'update application_credential set secret_hash = ? where id = ?',
+            (secret, credentials.application_credential_id),
+        ),
+    ]
 
 
 def pool_statements(index: int) -> list[Statement]:

@@ -14,12 +14,22 @@ Section = Mapping[str, object]
 Sections = Mapping[str, Section]
 
 FILES = {
-    'keystone': 'keystone.conf', 'placement': 'placement.conf', 'glance': 'glance-api.conf', 'nova': 'nova.conf',
-    'neutron': 'neutron.conf', 'cinder': 'cinder.conf', 'octavia': 'octavia.conf',
+    'keystone': 'keystone.conf',
+    'placement': 'placement.conf',
+    'glance': 'glance-api.conf',
+    'nova': 'nova.conf',
+    'neutron': 'neutron.conf',
+    'cinder': 'cinder.conf',
+    'octavia': 'octavia.conf',
 }
 COMPUTE_FILTERS = (
-    'ComputeFilter', 'ComputeCapabilitiesFilter', 'ImagePropertiesFilter', 'ServerGroupAntiAffinityFilter',
-    'ServerGroupAffinityFilter', 'SameHostFilter', 'DifferentHostFilter',
+    'ComputeFilter',
+    'ComputeCapabilitiesFilter',
+    'ImagePropertiesFilter',
+    'ServerGroupAntiAffinityFilter',
+    'ServerGroupAffinityFilter',
+    'SameHostFilter',
+    'DifferentHostFilter',
 )
 SILENT = {'driver': 'noop'}
 
@@ -30,8 +40,13 @@ def files(region: Region, password: str, prefix: Path) -> dict[str, str]:
     password: of the user `service`. prefix: root of the environment that holds the services (their paste files).
     """
     made: dict[str, Callable[[Region, str, Path], Sections]] = {
-        'keystone': _keystone, 'placement': _placement, 'glance': _glance, 'nova': _nova, 'neutron': _neutron,
-        'cinder': _cinder, 'octavia': _octavia,
+        'keystone': _keystone,
+        'placement': _placement,
+        'glance': _glance,
+        'nova': _nova,
+        'neutron': _neutron,
+        'cinder': _cinder,
+        'octavia': _octavia,
     }
     return {FILES[s.name]: render(made[s.name](region, password, prefix)) for s in region.services}
 
@@ -41,7 +56,9 @@ def render(sections: Sections) -> str:
     lines: list[str] = []
     for name, options in sections.items():
         lines.append(f'[{name}]')
-        lines += [f'{key} = {str(value).lower() if isinstance(value, bool) else value}' for key, value in options.items()]
+        lines += [
+            f'{key} = {str(value).lower() if isinstance(value, bool) else value}' for key, value in options.items()
+        ]
         lines.append('')
     return '\n'.join(lines)
 
@@ -57,8 +74,14 @@ def _database(region: Region, name: str) -> Section:
 
 def _auth(region: Region, password: str) -> dict[str, object]:
     return {
-        'auth_type': 'password', 'auth_url': region.url('keystone'), 'username': 'service', 'password': password,
-        'project_name': 'service', 'user_domain_id': 'default', 'project_domain_id': 'default', 'region_name': region.name,
+        'auth_type': 'password',
+        'auth_url': region.url('keystone'),
+        'username': 'service',
+        'password': password,
+        'project_name': 'service',
+        'user_domain_id': 'default',
+        'project_domain_id': 'default',
+        'region_name': region.name,
     }
 
 
@@ -68,8 +91,11 @@ def _client(region: Region, password: str) -> dict[str, object]:
 
 def _token(region: Region, password: str, service_type: str) -> dict[str, object]:
     return {
-        **_auth(region, password), 'www_authenticate_uri': region.url('keystone'), 'service_token_roles': 'service',
-        'service_token_roles_required': True, 'service_type': service_type,
+        **_auth(region, password),
+        'www_authenticate_uri': region.url('keystone'),
+        'service_token_roles': 'service',
+        'service_token_roles_required': True,
+        'service_type': service_type,
     }
 
 
@@ -109,8 +135,11 @@ def _glance(region: Region, password: str, prefix: Path) -> Sections:
     data = region.data
     return {
         'DEFAULT': {
-            **_common(region, 'glance'), 'enabled_backends': 'file:file', 'enabled_import_methods': '[glance-direct,web-download]',
-            'worker_self_reference_url': region.url('glance'), 'node_staging_uri': f'file://{data}/staging',
+            **_common(region, 'glance'),
+            'enabled_backends': 'file:file',
+            'enabled_import_methods': '[glance-direct,web-download]',
+            'worker_self_reference_url': region.url('glance'),
+            'node_staging_uri': f'file://{data}/staging',
         },
         'database': _database(region, 'glance'),
         'keystone_authtoken': _token(region, password, 'image'),
@@ -128,13 +157,22 @@ def _nova(region: Region, password: str, prefix: Path) -> Sections:
     client = _client(region, password)
     return {
         'DEFAULT': {
-            **_common(region, 'nova'), 'state_path': region.data, 'my_ip': region.address, 'host': COMPUTE_HOSTS[0],
-            'compute_driver': 'fake.SandboxDriver', 'force_config_drive': True,
-            'report_interval': 10, 'service_down_time': 60, 'cpu_allocation_ratio': 1.0, 'periodic_fuzzy_delay': 0,
-            'vif_plugging_is_fatal': False, 'vif_plugging_timeout': 0,  # the virt driver waits for the network itself
+            **_common(region, 'nova'),
+            'state_path': region.data,
+            'my_ip': region.address,
+            'host': COMPUTE_HOSTS[0],
+            'compute_driver': 'fake.SandboxDriver',
+            'force_config_drive': True,
+            'report_interval': 10,
+            'service_down_time': 60,
+            'cpu_allocation_ratio': 1.0,
+            'periodic_fuzzy_delay': 0,
+            'vif_plugging_is_fatal': False,
+            'vif_plugging_timeout': 0,  # the virt driver waits for the network itself
             'heal_instance_info_cache_interval': -1,  # Neutron's port notifications refresh the cache
             'sync_power_state_interval': 10,  # a server that crashed shows within seconds, not ten minutes
-            'max_concurrent_builds': 50, 'instance_usage_audit': False,
+            'max_concurrent_builds': 50,
+            'instance_usage_audit': False,
         },
         'api_database': _database(region, 'nova_api'),
         'database': _database(region, 'nova_cell1'),
@@ -142,14 +180,21 @@ def _nova(region: Region, password: str, prefix: Path) -> Sections:
         'wsgi': {'api_paste_config': prefix / 'etc/nova/api-paste.ini'},
         'keystone_authtoken': _token(region, password, 'compute'),
         'service_user': {**_auth(region, password), 'send_service_user_token': True},
-        'placement': client, 'keystone': client,
+        'placement': client,
+        'keystone': client,
         'neutron': {**client, 'service_metadata_proxy': False},
         'glance': {**client, 'num_retries': 1},
-        'cinder': {**_auth(region, password), 'catalog_info': 'block-storage:cinder:publicURL', 'os_region_name': region.name},
-        'vnc': {'enabled': False}, 'spice': {'enabled': False},
+        'cinder': {
+            **_auth(region, password),
+            'catalog_info': 'block-storage:cinder:publicURL',
+            'os_region_name': region.name,
+        },
+        'vnc': {'enabled': False},
+        'spice': {'enabled': False},
         'filter_scheduler': {'enabled_filters': ','.join(COMPUTE_FILTERS)},
         'scheduler': {'discover_hosts_in_cells_interval': -1},  # done once, at start
-        'notifications': {'notification_format': 'unversioned'}, 'oslo_messaging_notifications': SILENT,
+        'notifications': {'notification_format': 'unversioned'},
+        'oslo_messaging_notifications': SILENT,
         'key_manager': {'backend': 'nova.keymgr.conf_key_mgr.ConfKeyManager'},
         'oslo_concurrency': _locks(region),
     }
@@ -158,25 +203,44 @@ def _nova(region: Region, password: str, prefix: Path) -> Sections:
 def _neutron(region: Region, password: str, prefix: Path) -> Sections:
     return {
         'DEFAULT': {
-            **_common(region, 'neutron'), 'state_path': region.data, 'host': COMPUTE_HOSTS[0], 'auth_strategy': 'keystone',
-            'core_plugin': 'ml2', 'service_plugins': 'sandbox_router,qos', 'dhcp_agent_notification': False,
+            **_common(region, 'neutron'),
+            'state_path': region.data,
+            'host': COMPUTE_HOSTS[0],
+            'auth_strategy': 'keystone',
+            'core_plugin': 'ml2',
+            'service_plugins': 'sandbox_router,qos',
+            'dhcp_agent_notification': False,
             # Nova's cache of addresses depends on the second one; the first needs agents.
-            'notify_nova_on_port_status_changes': False, 'notify_nova_on_port_data_changes': True, 'send_events_interval': 1,
-            'api_paste_config': prefix / 'etc/neutron/api-paste.ini', 'global_physnet_mtu': 1500, 'max_allowed_address_pair': 20,
+            'notify_nova_on_port_status_changes': False,
+            'notify_nova_on_port_data_changes': True,
+            'send_events_interval': 1,
+            'api_paste_config': prefix / 'etc/neutron/api-paste.ini',
+            'global_physnet_mtu': 1500,
+            'max_allowed_address_pair': 20,
         },
         'database': _database(region, 'neutron'),
         'keystone_authtoken': _token(region, password, 'network'),
-        'nova': _auth(region, password), 'placement': _auth(region, password),
-        'oslo_concurrency': _locks(region), 'oslo_messaging_notifications': SILENT,
+        'nova': _auth(region, password),
+        'placement': _auth(region, password),
+        'oslo_concurrency': _locks(region),
+        'oslo_messaging_notifications': SILENT,
         'ml2': {
-            'type_drivers': 'flat,vlan,vxlan,local', 'tenant_network_types': 'vxlan', 'mechanism_drivers': 'sandbox',
+            'type_drivers': 'flat,vlan,vxlan,local',
+            'tenant_network_types': 'vxlan',
+            'mechanism_drivers': 'sandbox',
             'extension_drivers': 'port_security,qos',
         },
-        'ml2_type_flat': {'flat_networks': 'public'}, 'ml2_type_vxlan': {'vni_ranges': '1:4000'},
+        'ml2_type_flat': {'flat_networks': 'public'},
+        'ml2_type_vxlan': {'vni_ranges': '1:4000'},
         'ml2_type_vlan': {'network_vlan_ranges': 'public:100:200'},
         'quotas': {
-            'quota_network': 20, 'quota_subnet': 40, 'quota_port': 200, 'quota_router': 10, 'quota_floatingip': 20,
-            'quota_security_group': 50, 'quota_security_group_rule': 500,
+            'quota_network': 20,
+            'quota_subnet': 40,
+            'quota_port': 200,
+            'quota_router': 10,
+            'quota_floatingip': 20,
+            'quota_security_group': 50,
+            'quota_security_group_rule': 500,
         },
     }
 
@@ -184,22 +248,32 @@ def _neutron(region: Region, password: str, prefix: Path) -> Sections:
 def _cinder(region: Region, password: str, prefix: Path) -> Sections:
     return {
         'DEFAULT': {
-            **_common(region, 'cinder'), 'state_path': region.data, 'my_ip': region.address, 'host': COMPUTE_HOSTS[0],
-            'auth_strategy': 'keystone', 'enabled_backends': VOLUME_BACKEND, 'default_volume_type': VOLUME_TYPE,
-            'api_paste_config': prefix / 'etc/cinder/api-paste.ini', 'resource_query_filters_file':
-            prefix / 'etc/cinder/resource_filters.json', 'report_interval': 10, 'osapi_volume_workers': 1,
-            'glance_api_servers': region.url('glance'), 'volume_name_template': 'volume-%s',
+            **_common(region, 'cinder'),
+            'state_path': region.data,
+            'my_ip': region.address,
+            'host': COMPUTE_HOSTS[0],
+            'auth_strategy': 'keystone',
+            'enabled_backends': VOLUME_BACKEND,
+            'default_volume_type': VOLUME_TYPE,
+            'api_paste_config': prefix / 'etc/cinder/api-paste.ini',
+            'resource_query_filters_file': prefix / 'etc/cinder/resource_filters.json',
+            'report_interval': 10,
+            'osapi_volume_workers': 1,
+            'glance_api_servers': region.url('glance'),
+            'volume_name_template': 'volume-%s',
             'scheduler_driver_init_wait_time': 1,  # default: a minute without volumes after each start
         },
         VOLUME_BACKEND: {
-            'volume_driver': 'scs_sandbox.services.cinder.SandboxVolumeDriver', 'volume_backend_name': VOLUME_BACKEND,
+            'volume_driver': 'scs_sandbox.services.cinder.SandboxVolumeDriver',
+            'volume_backend_name': VOLUME_BACKEND,
         },
         'database': _database(region, 'cinder'),
         'keystone_authtoken': _token(region, password, 'block-storage'),
         'service_user': {**_auth(region, password), 'send_service_user_token': True},
         'nova': {**_auth(region, password), 'interface': 'public'},
         'coordination': {'backend_url': f'file://{region.data}/coordination'},
-        'oslo_concurrency': _locks(region), 'oslo_messaging_notifications': SILENT,
+        'oslo_concurrency': _locks(region),
+        'oslo_messaging_notifications': SILENT,
     }
 
 
@@ -208,18 +282,25 @@ def _octavia(region: Region, password: str, prefix: Path) -> Sections:
     return {
         'DEFAULT': {**_common(region, 'octavia'), 'host': COMPUTE_HOSTS[0]},
         'api_settings': {
-            'bind_host': region.address, 'bind_port': region.port('octavia'), 'auth_strategy': 'keystone',
+            'bind_host': region.address,
+            'bind_port': region.port('octavia'),
+            'auth_strategy': 'keystone',
             # `ovn` is what stacks ask for by name; both names lead to the same provider.
             'enabled_provider_drivers': 'sandbox:Provider of the sandbox,ovn:Provider of the sandbox',
-            'default_provider_driver': 'sandbox', 'api_handler': 'simulated_handler', 'allow_ping_health_monitors': True,
+            'default_provider_driver': 'sandbox',
+            'api_handler': 'simulated_handler',
+            'allow_ping_health_monitors': True,
         },
         'database': _database(region, 'octavia'),
         'keystone_authtoken': _token(region, password, 'load-balancer'),
-        'service_auth': _auth(region, password), 'neutron': _client(region, password),
-        'oslo_concurrency': _locks(region), 'oslo_messaging': {'topic': 'octavia_prov'},
+        'service_auth': _auth(region, password),
+        'neutron': _client(region, password),
+        'oslo_concurrency': _locks(region),
+        'oslo_messaging': {'topic': 'octavia_prov'},
         'task_flow': {'jobboard_enabled': False},
         'driver_agent': {
-            'status_socket_path': run / 'octavia-status.sock', 'stats_socket_path': run / 'octavia-stats.sock',
+            'status_socket_path': run / 'octavia-status.sock',
+            'stats_socket_path': run / 'octavia-stats.sock',
             'get_socket_path': run / 'octavia-get.sock',
         },
     }

@@ -10,17 +10,46 @@ from .model import EXTERNAL_CIDR, EXTERNAL_GATEWAY, POOLS, PROJECTS, VOLUME_BACK
 
 # The 15 mandatory flavors of scs-0103, then those that are recommended or widespread.
 FLAVOR_NAMES = (
-    'SCS-1V-4', 'SCS-2V-8', 'SCS-4V-16', 'SCS-4V-16-100s', 'SCS-8V-32', 'SCS-1V-2', 'SCS-2V-4', 'SCS-2V-4-20s', 'SCS-4V-8',
-    'SCS-8V-16', 'SCS-16V-32', 'SCS-1V-8', 'SCS-2V-16', 'SCS-4V-32', 'SCS-1L-1',
-    'SCS-2V-4-10', 'SCS-2V-8-20', 'SCS-4V-8-20', 'SCS-4V-16-50',
+    'SCS-1V-4',
+    'SCS-2V-8',
+    'SCS-4V-16',
+    'SCS-4V-16-100s',
+    'SCS-8V-32',
+    'SCS-1V-2',
+    'SCS-2V-4',
+    'SCS-2V-4-20s',
+    'SCS-4V-8',
+    'SCS-8V-16',
+    'SCS-16V-32',
+    'SCS-1V-8',
+    'SCS-2V-16',
+    'SCS-4V-32',
+    'SCS-1L-1',
+    'SCS-2V-4-10',
+    'SCS-2V-8-20',
+    'SCS-4V-8-20',
+    'SCS-4V-16-50',
 )
 CPU_TYPES = {'L': 'crowded-core', 'V': 'shared-core', 'T': 'dedicated-thread', 'C': 'dedicated-core'}
 DISK_TYPES = {'': 'network', 'n': 'network', 'h': 'hdd', 's': 'ssd', 'p': 'nvme'}
 KUBERNETES_VERSIONS = ('v1.34.10', 'v1.34.7', 'v1.32.5')
 IMAGE_BYTES = 65536  # servers boot from a directory tree; Glance wants data all the same
-COMPUTE_QUOTA = {'instances': 60, 'cores': 240, 'ram': 491520, 'server_groups': 50, 'server_group_members': 50, 'key_pairs': 100}
+COMPUTE_QUOTA = {
+    'instances': 60,
+    'cores': 240,
+    'ram': 491520,
+    'server_groups': 50,
+    'server_group_members': 50,
+    'key_pairs': 100,
+}
 NETWORK_QUOTA = {
-    'network': 40, 'subnet': 60, 'port': 300, 'router': 20, 'floatingip': 60, 'security_group': 100, 'security_group_rule': 1000,
+    'network': 40,
+    'subnet': 60,
+    'port': 300,
+    'router': 20,
+    'floatingip': 60,
+    'security_group': 100,
+    'security_group_rule': 1000,
 }
 VOLUME_QUOTA = {'volumes': 100, 'gigabytes': 5000, 'snapshots': 100}
 _FLAVOR = re.compile(r'SCS-(?P<cpus>\d+)(?P<cpu>[LVTC])-(?P<ram>\d+)(?:-(?P<disk>\d+)(?P<kind>[nhsp]?))?')
@@ -47,7 +76,8 @@ class Image:
 
 @dataclass(frozen=True)
 class System:
-    """What the tree `plain` is: os_distro 'debian', os_version '12', name 'Debian 12', default_user 'debian', architecture 'x86_64'."""
+    """What the tree `plain` is: os_distro 'debian', os_version '12', name 'Debian 12', default_user 'debian',
+    architecture 'x86_64'."""
 
     os_distro: str
     os_version: str
@@ -76,26 +106,49 @@ def _name_v1(match: re.Match[str]) -> str:
 
 def plain_image(system: System) -> Image:
     """The image of ordinary servers, with every property that scs-0102 demands."""
-    return Image(system.name, {
-        **_properties(system), 'min_disk': 8, 'min_ram': 512, 'os_purpose': 'generic', 'scs_ci_simulated': 'hypervisor',
-        'image_description': f'{system.name} with cloud-init and sshd, booted as a system container by the sandbox',
-    })
+    return Image(
+        system.name,
+        {
+            **_properties(system),
+            'min_disk': 8,
+            'min_ram': 512,
+            'os_purpose': 'generic',
+            'scs_ci_simulated': 'hypervisor',
+            'image_description': f'{system.name} with cloud-init and sshd, booted as a system container by the sandbox',
+        },
+    )
 
 
 def node_image(system: System, version: str) -> Image:
-    """The image of Kubernetes nodes of a version; boots the tree of ordinary servers, and says so in scs_ci_simulated."""
-    return Image(f'ubuntu-capi-image-{version}', {
-        **_properties(system), 'min_disk': 10, 'min_ram': 1024, 'os_purpose': 'k8snode', 'scs_ci_simulated': 'hypervisor,machine',
-        'image_description': f'Node image of Kubernetes {version}; simulated by the plain tree',
-    })
+    """The image of Kubernetes nodes of a version; boots the tree of ordinary servers, and says so in
+    scs_ci_simulated."""
+    return Image(
+        f'ubuntu-capi-image-{version}',
+        {
+            **_properties(system),
+            'min_disk': 10,
+            'min_ram': 1024,
+            'os_purpose': 'k8snode',
+            'scs_ci_simulated': 'hypervisor,machine',
+            'image_description': f'Node image of Kubernetes {version}; simulated by the plain tree',
+        },
+    )
 
 
 def _properties(system: System) -> dict[str, Any]:
     return {
-        'os_distro': system.os_distro, 'os_version': system.os_version, 'architecture': system.architecture,
-        'hw_disk_bus': 'scsi', 'hw_scsi_model': 'virtio-scsi', 'hw_rng_model': 'virtio',
-        'replace_frequency': 'monthly', 'uuid_validity': 'last-3', 'provided_until': 'none',
-        'image_source': 'private', 'image_build_date': system.built, 'image_original_user': system.default_user,
+        'os_distro': system.os_distro,
+        'os_version': system.os_version,
+        'architecture': system.architecture,
+        'hw_disk_bus': 'scsi',
+        'hw_scsi_model': 'virtio-scsi',
+        'hw_rng_model': 'virtio',
+        'replace_frequency': 'monthly',
+        'uuid_validity': 'last-3',
+        'provided_until': 'none',
+        'image_source': 'private',
+        'image_build_date': system.built,
+        'image_original_user': system.default_user,
         'scs_sandbox_tree': 'plain',
     }
 
@@ -109,7 +162,16 @@ def document(system: System, pool: int = 0) -> dict[str, Any]:
         'image_bytes': IMAGE_BYTES,
         'volume_type': {'name': VOLUME_TYPE, 'backend': VOLUME_BACKEND},
         'external': {
-            'name': 'public', 'cidr': EXTERNAL_CIDR, 'gateway': EXTERNAL_GATEWAY, 'start': POOLS[pool][0], 'end': POOLS[pool][1],
+            'name': 'public',
+            'cidr': EXTERNAL_CIDR,
+            'gateway': EXTERNAL_GATEWAY,
+            'start': POOLS[pool][0],
+            'end': POOLS[pool][1],
         },
-        'quotas': {'projects': list(PROJECTS), 'compute': COMPUTE_QUOTA, 'network': NETWORK_QUOTA, 'volume': VOLUME_QUOTA},
+        'quotas': {
+            'projects': list(PROJECTS),
+            'compute': COMPUTE_QUOTA,
+            'network': NETWORK_QUOTA,
+            'volume': VOLUME_QUOTA,
+        },
     }

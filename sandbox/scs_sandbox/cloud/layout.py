@@ -7,12 +7,24 @@ from pathlib import Path
 from . import config, secrets, start
 from .model import Region
 
-DIRECTORIES = ('etc', 'log', 'run', 'data', 'data/locks', 'data/images', 'data/staging', 'data/tasks', 'data/coordination', 'data/volumes')
+DIRECTORIES = (
+    'etc',
+    'log',
+    'run',
+    'data',
+    'data/locks',
+    'data/images',
+    'data/staging',
+    'data/tasks',
+    'data/coordination',
+    'data/volumes',
+)
 COMPUTE_ID = '2b0c7c2e-9f0b-4c61-8f4b-5d3b5f6b7a10'
 
 
 def write(region: Region, password: str, prefix: Path) -> None:
-    """Everything a region needs beside its databases. password: of the user `service`. prefix: root of the OpenStack environment."""
+    """Everything a region needs beside its databases. password: of the user `service`.
+    prefix: root of the OpenStack environment."""
     for name in DIRECTORIES:
         (region.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     write_configuration(region, password, prefix)

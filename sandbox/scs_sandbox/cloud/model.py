@@ -94,7 +94,8 @@ class Region:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The secrets of a sandbox: passwords of users (name -> password) and the secret of demo1's application credential."""
+    """The secrets of a sandbox: passwords of users (name -> password) and the secret of demo1's application
+    credential."""
 
     passwords: dict[str, str]
     application_credential_id: str

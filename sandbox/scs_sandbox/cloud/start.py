@@ -29,7 +29,17 @@ ovn = scs_sandbox.services.octavia:SandboxProvider
 """
 METADATA = 'Metadata-Version: 2.1\nName: scs-sandbox-drivers\nVersion: 0\n'
 # Values that would lead OpenStack's libraries or Python astray.
-DROPPED = ('PYTHONHOME', 'PYTHONPATH', 'PYTHONSTARTUP', 'http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY')
+DROPPED = (
+    'PYTHONHOME',
+    'PYTHONPATH',
+    'PYTHONSTARTUP',
+    'http_proxy',
+    'https_proxy',
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'all_proxy',
+    'ALL_PROXY',
+)
 
 Say = Callable[[str], None]
 
@@ -44,19 +54,30 @@ def write_entry_points(directory: Path) -> None:
 
 def environment(region: Region, prefix: Path, inherited: dict[str, str] | None = None) -> dict[str, str]:
     """Environment of a service's process. prefix: root of the OpenStack environment."""
-    base = {k: v for k, v in (os.environ if inherited is None else inherited).items() if k not in DROPPED and not k.startswith('OS_')}
-    names = ('KEYSTONE', 'PLACEMENT', 'GLANCE', 'NOVA', 'NEUTRON', 'CINDER', 'OCTAVIA')
-    return base | {f'OS_{name}_CONFIG_DIR': str(region.etc) for name in names} | {
-        # Nova looks for its paste file first in this list, not in its configuration.
-        'OS_NOVA_CONFIG_FILES': f'{prefix}/etc/nova/api-paste.ini;{config.FILES["nova"]}',
-        'OS_NEUTRON_CONFIG_FILES': config.FILES['neutron'],
-        'OS_NOVA_DISABLE_EVENTLET_PATCHING': '1',
-        'PYTHONPATH': f'{PACKAGE_ROOT}{os.pathsep}{region.home / "entry-points"}',
-        'PYTHONWARNINGS': 'ignore', 'PYTHONUNBUFFERED': '1', 'PYTHONSAFEPATH': '1',  # nothing from the current directory
-        'MALLOC_ARENA_MAX': '2',  # glibc makes 8 arenas per core otherwise; a third of the memory
-        'SCS_SANDBOX_STATE': str(region.state), 'SCS_SANDBOX_REGION': region.name,
-        'SCS_SANDBOX_NEIGHBORS': ','.join(f'{region.address}:{region.port(name)}' for name in NEIGHBORS),
+    base = {
+        k: v
+        for k, v in (os.environ if inherited is None else inherited).items()
+        if k not in DROPPED and not k.startswith('OS_')
     }
+    names = ('KEYSTONE', 'PLACEMENT', 'GLANCE', 'NOVA', 'NEUTRON', 'CINDER', 'OCTAVIA')
+    return (
+        base
+        | {f'OS_{name}_CONFIG_DIR': str(region.etc) for name in names}
+        | {
+            # Nova looks for its paste file first in this list, not in its configuration.
+            'OS_NOVA_CONFIG_FILES': f'{prefix}/etc/nova/api-paste.ini;{config.FILES["nova"]}',
+            'OS_NEUTRON_CONFIG_FILES': config.FILES['neutron'],
+            'OS_NOVA_DISABLE_EVENTLET_PATCHING': '1',
+            'PYTHONPATH': f'{PACKAGE_ROOT}{os.pathsep}{region.home / "entry-points"}',
+            'PYTHONWARNINGS': 'ignore',
+            'PYTHONUNBUFFERED': '1',
+            'PYTHONSAFEPATH': '1',  # nothing from the current directory
+            'MALLOC_ARENA_MAX': '2',  # glibc makes 8 arenas per core otherwise; a third of the memory
+            'SCS_SANDBOX_STATE': str(region.state),
+            'SCS_SANDBOX_REGION': region.name,
+            'SCS_SANDBOX_NEIGHBORS': ','.join(f'{region.address}:{region.port(name)}' for name in NEIGHBORS),
+        }
+    )
 
 
 def records(region: Region) -> Path:
@@ -67,8 +88,8 @@ def records(region: Region) -> Path:
 def start(region: Region, prefix: Path, netns: str, say: Say) -> list[Process]:
     """Start all services of a region that do not run yet, and wait until they answer.
 
-    Raises SandboxError with the end of a service's log when it ends or stays silent; what was started is recorded and left running, for
-    the caller decides what becomes of it.
+    Raises SandboxError with the end of a service's log when it ends or stays silent; what was started is recorded and
+    left running, for the caller decides what becomes of it.
     """
     running = {p.name: p for p in processes.recorded(records(region)) if processes.alive(p)}
     started = []
@@ -76,10 +97,22 @@ def start(region: Region, prefix: Path, netns: str, say: Say) -> list[Process]:
         if service.name in running:
             continue
         ready(region, service.name).unlink(missing_ok=True)
-        command = [str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.serve', service.name, str(region.etc), region.address,
-                   str(region.port(service.name)), str(ready(region, service.name))]
+        command = [
+            str(prefix / 'bin/python'),
+            '-m',
+            'scs_sandbox.services.serve',
+            service.name,
+            str(region.etc),
+            region.address,
+            str(region.port(service.name)),
+            str(ready(region, service.name)),
+        ]
         log = region.log / f'{service.name}.out'
-        started.append(processes.spawn(service.name, command, records(region), log, environment=environment(region, prefix), netns=netns))
+        started.append(
+            processes.spawn(
+                service.name, command, records(region), log, environment=environment(region, prefix), netns=netns
+            )
+        )
     _wait(region, started, say)
     return [*running.values(), *started]
 
@@ -107,5 +140,9 @@ def _wait(region: Region, started: Sequence[Process], say: Say) -> None:
 def _failure(region: Region, name: str, why: str) -> SandboxError:
     logs = [region.log / f'{name}.out', region.log / f'{name}.log']
     text = '\n'.join(filter(None, (processes.tail(log) for log in logs)))
-    return SandboxError('cannot start service', f'{name} of {region.name}', f'{why}; the end of its log:\n{text}',
-                        'read the whole of it: scs-sandbox logs ' + name)
+    return SandboxError(
+        'cannot start service',
+        f'{name} of {region.name}',
+        f'{why}; the end of its log:\n{text}',
+        'read the whole of it: scs-sandbox logs ' + name,
+    )

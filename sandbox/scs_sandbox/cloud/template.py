@@ -26,13 +26,20 @@ INFO = 'template.json'
 NAMESPACE = 'scs-template-'  # plus the PID of the builder; no sandbox can have such a name
 # What decides what is in the databases; drivers and configuration are those of the program that clones.
 SOURCES = (
-    'cloud/model.py', 'cloud/content.py', 'cloud/template.py', 'services/databases.py', 'services/seeds.py', 'services/identity.py',
-    'services/content.py')
+    'cloud/model.py',
+    'cloud/content.py',
+    'cloud/template.py',
+    'services/databases.py',
+    'services/seeds.py',
+    'services/identity.py',
+    'services/content.py',
+)
 Say = Callable[[str], None]
 
 
 def key(prefix: Path, system: content.System) -> str:
-    """What a template depends on: the OpenStack environment (its name holds the lock's hash), our own sources, the content."""
+    """What a template depends on: the OpenStack environment (its name holds the lock's hash), our own sources, the
+    content."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256(prefix.name.encode())
     for source in SOURCES:
@@ -51,7 +58,8 @@ def ensure(prefix: Path, system: content.System, say: Say, home: Path | None = N
 
 
 def make(place: Path, prefix: Path, system: content.System, say: Say) -> None:
-    """Create databases, start the services once in a namespace of their own, fill the cloud, stop, pack into the directory place."""
+    """Create databases, start the services once in a namespace of their own, fill the cloud, stop, pack into the
+    directory place."""
     work = place / 'work'
     region = Region(0, work, work)
     credentials = secrets.generate(random.token_hex(16))
@@ -66,16 +74,20 @@ def make(place: Path, prefix: Path, system: content.System, say: Say) -> None:
         finally:
             processes.stop(processes.recorded(start.records(region)))
     _pack(region, place)
-    (place / INFO).write_text(json.dumps({
-        'home': str(work), 'application_credential_id': credentials.application_credential_id}) + '\n')
+    (place / INFO).write_text(
+        json.dumps({'home': str(work), 'application_credential_id': credentials.application_credential_id}) + '\n'
+    )
     shutil.rmtree(work)
 
 
 def create_databases(region: Region, credentials: Credentials, prefix: Path) -> None:
-    """The databases of all services, two at a time: the machine has two cores, and each is one process that only computes."""
+    """The databases of all services, two at a time: the machine has two cores, and each is one process that only
+    computes."""
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         # The slowest first.
-        names = sorted((s.name for s in region.services), key=('nova', 'cinder', 'neutron', 'keystone').__contains__, reverse=True)
+        names = sorted(
+            (s.name for s in region.services), key=('nova', 'cinder', 'neutron', 'keystone').__contains__, reverse=True
+        )
         for job in [pool.submit(_create, region, name, credentials, prefix) for name in names]:
             job.result()
     for name in DATABASES:
@@ -86,29 +98,68 @@ def create_databases(region: Region, credentials: Credentials, prefix: Path) -> 
 def identity_document(region: Region, credentials: Credentials) -> dict[str, Any]:
     """The input of services.identity."""
     return {
-        'region': region.name, 'urls': {s.name: [s.type, region.url(s.name)] for s in SERVICES}, 'passwords': credentials.passwords,
-        'projects': list(PROJECTS), 'member_roles': list(MEMBER_ROLES),
+        'region': region.name,
+        'urls': {s.name: [s.type, region.url(s.name)] for s in SERVICES},
+        'passwords': credentials.passwords,
+        'projects': list(PROJECTS),
+        'member_roles': list(MEMBER_ROLES),
         'application_credential': {
-            'id': credentials.application_credential_id, 'secret': credentials.application_credential_secret,
-            'name': APPLICATION_CREDENTIAL, 'user': PROJECTS[0]},
+            'id': credentials.application_credential_id,
+            'secret': credentials.application_credential_secret,
+            'name': APPLICATION_CREDENTIAL,
+            'user': PROJECTS[0],
+        },
     }
 
 
 def _create(region: Region, service: str, credentials: Credentials, prefix: Path) -> None:
     document = json.dumps(identity_document(region, credentials)) if service == 'keystone' else ''
-    run([str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.databases', service, str(region.etc / config.FILES[service])],
-        what='cannot create databases of', subject=service, text=document, timeout=DATABASE_TIMEOUT,
-        environment=start.environment(region, prefix), advice='the OpenStack environment may be broken: remove it from the cache and set it up again')
+    run(
+        [
+            str(prefix / 'bin/python'),
+            '-m',
+            'scs_sandbox.services.databases',
+            service,
+            str(region.etc / config.FILES[service]),
+        ],
+        what='cannot create databases of',
+        subject=service,
+        text=document,
+        timeout=DATABASE_TIMEOUT,
+        environment=start.environment(region, prefix),
+        advice='the OpenStack environment may be broken: remove it from the cache and set it up again',
+    )
 
 
 def _fill(region: Region, credentials: Credentials, prefix: Path, netns: str, document: dict[str, Any]) -> None:
     order = {
-        'region': region.name, 'content': document, 'auth': {
-            'auth_url': region.url('keystone'), 'username': 'admin', 'password': credentials.passwords['admin'],
-            'project_name': 'admin', 'user_domain_id': 'default', 'project_domain_id': 'default'}}
-    run(['nsenter', f'--net=/run/netns/{netns}', '--', str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.content'],
-        what='cannot fill', subject='the cloud template', text=json.dumps(order), timeout=CONTENT_TIMEOUT,
-        environment=start.environment(region, prefix), advice=f'look into the logs in {region.log} with --keep')
+        'region': region.name,
+        'content': document,
+        'auth': {
+            'auth_url': region.url('keystone'),
+            'username': 'admin',
+            'password': credentials.passwords['admin'],
+            'project_name': 'admin',
+            'user_domain_id': 'default',
+            'project_domain_id': 'default',
+        },
+    }
+    run(
+        [
+            'nsenter',
+            f'--net=/run/netns/{netns}',
+            '--',
+            str(prefix / 'bin/python'),
+            '-m',
+            'scs_sandbox.services.content',
+        ],
+        what='cannot fill',
+        subject='the cloud template',
+        text=json.dumps(order),
+        timeout=CONTENT_TIMEOUT,
+        environment=start.environment(region, prefix),
+        advice=f'look into the logs in {region.log} with --keep',
+    )
 
 
 @contextlib.contextmanager
@@ -119,7 +170,11 @@ def _namespace(address: str) -> Iterator[str]:
     run(['ip', 'netns', 'add', name], what='cannot make network namespace', subject=name)
     try:
         run(['ip', '-n', name, 'link', 'set', 'lo', 'up'], what='cannot prepare network namespace', subject=name)
-        run(['ip', '-n', name, 'address', 'add', f'{address}/32', 'dev', 'lo'], what='cannot prepare network namespace', subject=name)
+        run(
+            ['ip', '-n', name, 'address', 'add', f'{address}/32', 'dev', 'lo'],
+            what='cannot prepare network namespace',
+            subject=name,
+        )
         yield name
     finally:
         run(['ip', 'netns', 'delete', name], what='cannot remove network namespace', subject=name)
@@ -132,7 +187,9 @@ def sweep() -> list[str]:
         if processes.start_time(int(path.name.removeprefix(NAMESPACE))) is not None:
             continue
         pids = run(['ip', 'netns', 'pids', path.name], what='cannot list processes of', subject=path.name).split()
-        left = [processes.Process(pid, int(pid), started, '') for pid in pids if (started := processes.start_time(int(pid)))]
+        left = [
+            processes.Process(pid, int(pid), started, '') for pid in pids if (started := processes.start_time(int(pid)))
+        ]
         removed += [f'process {p.pid} of an unfinished cloud template' for p in processes.stop(left)]
         run(['ip', 'netns', 'delete', path.name], what='cannot remove network namespace', subject=path.name)
         removed.append(f'network namespace {path.name}')

@@ -29,9 +29,15 @@ class SandboxVolumeDriver(driver.VolumeDriver):  # type: ignore[misc]
     def _update_volume_stats(self) -> None:
         capacity = float(environment.faults('cinder').get('capacity_gb', CAPACITY))
         self._stats = {
-            'volume_backend_name': VOLUME_BACKEND, 'vendor_name': 'scs-sandbox', 'driver_version': self.VERSION,
-            'storage_protocol': 'sandbox', 'total_capacity_gb': capacity, 'free_capacity_gb': capacity, 'reserved_percentage': 0,
-            'multiattach': True, 'thin_provisioning_support': False,
+            'volume_backend_name': VOLUME_BACKEND,
+            'vendor_name': 'scs-sandbox',
+            'driver_version': self.VERSION,
+            'storage_protocol': 'sandbox',
+            'total_capacity_gb': capacity,
+            'free_capacity_gb': capacity,
+            'reserved_percentage': 0,
+            'multiattach': True,
+            'thin_provisioning_support': False,
         }
 
     def create_volume(self, volume: Any) -> None:

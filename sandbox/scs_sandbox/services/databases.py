@@ -1,7 +1,8 @@
 """python -m scs_sandbox.services.databases SERVICE CONFIG_FILE -- create the databases of one service, in one process.
 
-Keystone also takes a JSON document on standard input: who and what is in the identity service. Neutron and Octavia have migrations that
-need MySQL or PostgreSQL, so their tables are made from the models and stamped as current; rows that those migrations seed are added.
+Keystone also takes a JSON document on standard input: who and what is in the identity service.
+Neutron and Octavia have migrations that need MySQL or PostgreSQL, so their tables are made from the models and
+stamped as current; rows that those migrations seed are added.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def nova(config: Path) -> None:
         (CELL1, 'cell1', nova.conf.CONF.transport_url, cell1),
     )
     for uuid, name, transport, connection in mappings:
-        mapping = objects.CellMapping(admin, uuid=uuid, name=name, transport_url=transport, database_connection=connection)
+        mapping = objects.CellMapping(
+            admin, uuid=uuid, name=name, transport_url=transport, database_connection=connection
+        )
         mapping.create()
         with context.target_cell(admin, mapping) as cell:
             migration.db_sync(database='main', context=cell)
@@ -94,7 +97,12 @@ def _main(module: str, argv: list[str]) -> None:
 
 
 CREATE: dict[str, Callable[[Path], None]] = {
-    'keystone': keystone, 'placement': placement, 'glance': glance, 'nova': nova, 'neutron': neutron, 'cinder': cinder,
+    'keystone': keystone,
+    'placement': placement,
+    'glance': glance,
+    'nova': nova,
+    'neutron': neutron,
+    'cinder': cinder,
     'octavia': octavia,
 }
 

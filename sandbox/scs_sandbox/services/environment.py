@@ -1,4 +1,5 @@
-"""Where a service of the sandbox finds its files: handed over in the environment by scs_sandbox.cloud.start. Standard library only."""
+"""Where a service of the sandbox finds its files: handed over in the environment by scs_sandbox.cloud.start.
+Standard library only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """WSGI middleware: a line in the access log for every request, and faults on request.
 
-Rules: {"http": [{"service", "method", "path", "status", "count", "delay", "rate": [n, seconds], "headers", "body", "after"}]} in faults.json,
-read again whenever the file changes. `after` lets the service do the work and loses the answer. `rate` lets n requests per seconds through.
+Rules: {"http": [{"service", "method", "path", "status", "count", "delay", "rate": [n, seconds], "headers", "body",
+"after"}]} in faults.json, read again whenever the file changes.
+`after` lets the service do the work and loses the answer. `rate` lets n requests per seconds through.
 Standard library only.
 """
 
@@ -70,7 +71,8 @@ class Rules:
 
 
 class Middleware:
-    """Wraps the application of one service. log: its access log, one line per request: time, method, path, status, seconds."""
+    """Wraps the application of one service. log: its access log, one line per request: time, method, path, status,
+    seconds."""
 
     def __init__(self, application: Application, rules: Rules, log: Path) -> None:
         self._application, self._rules = application, rules
@@ -108,6 +110,10 @@ def _refuse(rule: dict[str, Any], start_response: StartResponse) -> Iterable[byt
     code = int(rule['status'])
     default = json.dumps({'error': {'code': code, 'title': 'Injected', 'message': 'injected by scs-sandbox faults'}})
     body = str(rule.get('body', default)).encode()
-    headers = [('Content-Type', 'application/json'), ('Content-Length', str(len(body))), *map(tuple, rule.get('headers', {}).items())]
+    headers = [
+        ('Content-Type', 'application/json'),
+        ('Content-Length', str(len(body))),
+        *map(tuple, rule.get('headers', {}).items()),
+    ]
     start_response(f'{code} {http.HTTPStatus(code).phrase}', headers)
     return [body]

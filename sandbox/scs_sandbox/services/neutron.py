@@ -1,7 +1,9 @@
-"""Neutron: a mechanism driver that binds every port, an L3 plugin without agents, and the thread that tells the sandbox's agent.
+"""Neutron: a mechanism driver that binds every port, an L3 plugin without agents, and the thread that tells the
+sandbox's agent.
 
-Whatever changes, a complete snapshot goes to the agent. Changes within a moment share one. Callers that promise something (a bound port, a
-floating address) wait until a snapshot younger than their change is in place, or fail.
+Whatever changes, a complete snapshot goes to the agent. Changes within a moment share one.
+Callers that promise something (a bound port, a floating address) wait until a snapshot younger than their change is
+in place, or fail.
 """
 
 from __future__ import annotations
@@ -33,8 +35,15 @@ DEBOUNCE = 0.02  # seconds; requests of one client call arrive closer together t
 SETTLE_TIMEOUT = 60.0  # seconds; one pass takes 0.1 s, 50 servers at once on 2 cores some seconds
 RETRY = 2.0  # seconds until a snapshot that the agent refused is sent again
 WATCHED = (
-    resources.NETWORK, resources.SUBNET, resources.PORT, resources.ROUTER, resources.ROUTER_INTERFACE, resources.ROUTER_GATEWAY,
-    resources.FLOATING_IP, resources.SECURITY_GROUP, resources.SECURITY_GROUP_RULE,
+    resources.NETWORK,
+    resources.SUBNET,
+    resources.PORT,
+    resources.ROUTER,
+    resources.ROUTER_INTERFACE,
+    resources.ROUTER_GATEWAY,
+    resources.FLOATING_IP,
+    resources.SECURITY_GROUP,
+    resources.SECURITY_GROUP_RULE,
 )
 ROUTER_PORTS = (constants.DEVICE_OWNER_ROUTER_INTF, constants.DEVICE_OWNER_ROUTER_GW)
 
@@ -96,11 +105,15 @@ class Synchronizer:
             found = collect()
             collected = time.monotonic()
             self._send(found)
-            LOG.info('network sent: %.2f s to collect, %.2f s until in place', collected - began, time.monotonic() - collected)
+            LOG.info(
+                'network sent: %.2f s to collect, %.2f s until in place',
+                collected - began,
+                time.monotonic() - collected,
+            )
             mark_router_ports_active(found)
         except client.AgentError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - outermost entry of the thread: objects may vanish while they are read
+        except Exception as error:  # outermost entry of the thread; objects may vanish
             LOG.exception('cannot send the network')
             return f'cannot read the network from the database: {type(error).__name__}: {error}'
         return None
@@ -125,7 +138,8 @@ def collect() -> dict[str, Any]:
 
 
 def mark_router_ports_active(sent: dict[str, Any]) -> None:
-    """Router ports are up once the agent has them: there is no L3 agent to say so. Asked only when the snapshot has new ones."""
+    """Router ports are up once the agent has them: there is no L3 agent to say so.
+    Asked only when the snapshot has new ones."""
     router_ports = {p['id'] for p in sent['ports'] if p['device_owner'] in ROUTER_PORTS}
     fresh = router_ports - _MARKED
     if not fresh:
@@ -163,11 +177,17 @@ class SandboxMechanismDriver(api.MechanismDriver):  # type: ignore[misc]
     def bind_port(self, context: Any) -> None:
         segment = next(iter(context.segments_to_bind))
         context.set_binding(
-            segment[api.ID], portbindings.VIF_TYPE_OVS, {portbindings.CAP_PORT_FILTER: True}, status=constants.PORT_STATUS_ACTIVE)
+            segment[api.ID],
+            portbindings.VIF_TYPE_OVS,
+            {portbindings.CAP_PORT_FILTER: True},
+            status=constants.PORT_STATUS_ACTIVE,
+        )
 
     def update_port_postcommit(self, context: Any) -> None:
         """Nova binds the port right before it starts the server: by then the network has to know it."""
-        bound_now = context.host and (context.original_host != context.host or context.original_vif_type != context.vif_type)
+        bound_now = context.host and (
+            context.original_host != context.host or context.original_vif_type != context.vif_type
+        )
         if bound_now and context.current['device_owner'].startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX):
             synchronizer().settle()
 
@@ -175,7 +195,9 @@ class SandboxMechanismDriver(api.MechanismDriver):  # type: ignore[misc]
 class SandboxL3Plugin(l3_router_plugin.L3RouterPlugin):  # type: ignore[misc]
     """L3 without agents: a call returns when the agent has carried it out."""
 
-    def create_floatingip(self, context: Any, floatingip: Any, initial_status: str = constants.FLOATINGIP_STATUS_ACTIVE) -> Any:
+    def create_floatingip(
+        self, context: Any, floatingip: Any, initial_status: str = constants.FLOATINGIP_STATUS_ACTIVE
+    ) -> Any:
         made = super().create_floatingip(context, floatingip)
         if made.get('port_id'):
             try:

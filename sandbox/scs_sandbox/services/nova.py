@@ -1,7 +1,8 @@
 """Nova's virt driver, which hands servers to the agent.
 
-The driver stays thin: it says what a server has to be (document()), the agent makes it so. nova.virt.fake gives the rest of the interface:
-resources of the host, volumes (which are simulated), migrations between the three compute services (which are all this machine).
+The driver stays thin: it says what a server has to be (document()), the agent makes it so.
+nova.virt.fake gives the rest of the interface: resources of the host, volumes (which are simulated), migrations
+between the three compute services (which are all this machine).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ START_TIMEOUT = 90.0  # seconds for the agent to start a server; 2 s when quiet,
 TREE = 'image_scs_sandbox_tree'  # Nova copies an image's properties into the server with this prefix
 DEFAULT_MTU = 1450
 STATES = {
-    'running': power_state.RUNNING, 'stopped': power_state.SHUTDOWN, 'crashed': power_state.CRASHED,
+    'running': power_state.RUNNING,
+    'stopped': power_state.SHUTDOWN,
+    'crashed': power_state.CRASHED,
 }
 
 
@@ -33,7 +36,9 @@ def port_document(vif: Any) -> dict[str, Any]:
     subnets = vif['network']['subnets']
     gateways = [(subnet.get('gateway') or {}).get('address') for subnet in subnets]
     return {
-        'id': vif['id'], 'mac': vif['address'], 'network_id': vif['network']['id'],
+        'id': vif['id'],
+        'mac': vif['address'],
+        'network_id': vif['network']['id'],
         'addresses': [f'{ip["address"]}/{subnet["cidr"].split("/")[1]}' for subnet in subnets for ip in subnet['ips']],
         'gateway': next((g for g in gateways if g), None),
         'mtu': vif['network'].get('meta', {}).get('mtu') or DEFAULT_MTU,
@@ -41,18 +46,31 @@ def port_document(vif: Any) -> dict[str, Any]:
 
 
 def document(instance: Any, network_info: Any, state: str) -> dict[str, Any]:
-    """A server for the agent (operation server-apply). Raises BuildAbortException for an image that is no tree of the sandbox."""
+    """A server for the agent (operation server-apply). Raises BuildAbortException for an image that is no tree of the
+    sandbox."""
     tree = instance.system_metadata.get(TREE)
     if not tree:
-        raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=(
-            f'image {instance.image_ref or "of the volume"} has no property scs_sandbox_tree, so the sandbox knows no directory tree to boot; '
-            'use one of its own images or copy that property'))
+        raise exception.BuildAbortException(
+            instance_uuid=instance.uuid,
+            reason=(
+                f'image {instance.image_ref or "of the volume"} has no property scs_sandbox_tree, '
+                'so the sandbox knows no directory tree to boot; '
+                'use one of its own images or copy that property'
+            ),
+        )
     return {
-        'id': instance.uuid, 'name': instance.display_name, 'hostname': instance.hostname, 'state': state, 'image': tree,
-        'memory_mb': instance.flavor.memory_mb, 'vcpus': instance.flavor.vcpus,
+        'id': instance.uuid,
+        'name': instance.display_name,
+        'hostname': instance.hostname,
+        'state': state,
+        'image': tree,
+        'memory_mb': instance.flavor.memory_mb,
+        'vcpus': instance.flavor.vcpus,
         'ports': [port_document(vif) for vif in network_info or []],
-        'user_data': instance.user_data, 'keys': [instance.key_data] if instance.key_data else [],
-        'metadata': dict(instance.metadata), 'availability_zone': instance.availability_zone or 'nova',
+        'user_data': instance.user_data,
+        'keys': [instance.key_data] if instance.key_data else [],
+        'metadata': dict(instance.metadata),
+        'availability_zone': instance.availability_zone or 'nova',
     }
 
 
@@ -80,21 +98,43 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
 
     @staticmethod
     def _node_uuid(name: str) -> str:
-        """The same at every start and in every clone; the fake driver makes random ones, which Placement sees as new hosts."""
+        """The same at every start and in every clone; the fake driver makes random ones, which Placement sees as new
+        hosts."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f'scs-sandbox-{name}'))
 
     def get_host_ip_addr(self) -> str:
         return str(CONF.my_ip)
 
-    def spawn(self, context: Any, instance: Any, image_meta: Any, injected_files: Any, admin_password: Any, allocations: Any,
-              network_info: Any = None, block_device_info: Any = None, power_on: bool = True, accel_info: Any = None) -> None:
+    def spawn(
+        self,
+        context: Any,
+        instance: Any,
+        image_meta: Any,
+        injected_files: Any,
+        admin_password: Any,
+        allocations: Any,
+        network_info: Any = None,
+        block_device_info: Any = None,
+        power_on: bool = True,
+        accel_info: Any = None,
+    ) -> None:
         self._spawn_faults(instance)
         try:
             _ask('server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped'))
         except client.AgentError as error:
             raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
-        super().spawn(context, instance, image_meta, injected_files, admin_password, allocations, network_info,
-                      block_device_info, power_on, accel_info)
+        super().spawn(
+            context,
+            instance,
+            image_meta,
+            injected_files,
+            admin_password,
+            allocations,
+            network_info,
+            block_device_info,
+            power_on,
+            accel_info,
+        )
 
     def _spawn_faults(self, instance: Any) -> None:
         faults = environment.faults('nova', self._host)
@@ -105,8 +145,15 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
             raise exception.ComputeResourcesUnavailable(reason='injected by scs-sandbox faults')
         raise exception.BuildAbortException(instance_uuid=instance.uuid, reason='injected by scs-sandbox faults')
 
-    def destroy(self, context: Any, instance: Any, network_info: Any, block_device_info: Any = None, destroy_disks: bool = True,
-                destroy_secrets: bool = True) -> None:
+    def destroy(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        destroy_disks: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
         faults = environment.faults('nova', self._host)
         if environment.hits(faults.get('destroy_hang'), instance.display_name):
             seconds = float(faults.get('destroy_hang_s', environment.HOLD))
@@ -120,19 +167,36 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
     def power_off(self, instance: Any, timeout: int = 0, retry_interval: int = 0) -> None:
         _converge(instance, 'server-apply', server=document(instance, instance.get_network_info(), 'stopped'))
 
-    def power_on(self, context: Any, instance: Any, network_info: Any, block_device_info: Any = None, accel_info: Any = None,
-                 share_info: Any = None) -> None:
+    def power_on(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
         _converge(instance, 'server-apply', server=document(instance, network_info, 'running'))
 
-    def reboot(self, context: Any, instance: Any, network_info: Any, reboot_type: str, block_device_info: Any = None,
-               bad_volumes_callback: Any = None, accel_info: Any = None, share_info: Any = None) -> None:
+    def reboot(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        reboot_type: str,
+        block_device_info: Any = None,
+        bad_volumes_callback: Any = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
         if self._state(instance) == 'running':
             _converge(instance, 'server-reboot', id=instance.uuid, hard=reboot_type.upper() == 'HARD')
         else:
             self.power_on(context, instance, network_info)
 
-    def resume_state_on_host_boot(self, context: Any, instance: Any, network_info: Any, share_info: Any,
-                                  block_device_info: Any = None) -> None:
+    def resume_state_on_host_boot(
+        self, context: Any, instance: Any, network_info: Any, share_info: Any, block_device_info: Any = None
+    ) -> None:
         self.power_on(context, instance, network_info)
 
     def _state(self, instance: Any) -> str:
@@ -163,21 +227,63 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         _converge(instance, 'server-ports', id=instance.uuid, ports=ports)
         self._interfaces.pop(vif['id'], None)
 
-    def migrate_disk_and_power_off(self, context: Any, instance: Any, dest: Any, flavor: Any, network_info: Any,
-                                   block_device_info: Any = None, timeout: int = 0, retry_interval: int = 0) -> str:
+    def migrate_disk_and_power_off(
+        self,
+        context: Any,
+        instance: Any,
+        dest: Any,
+        flavor: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        timeout: int = 0,
+        retry_interval: int = 0,
+    ) -> str:
         self.power_off(instance)
         return ''
 
-    def finish_migration(self, context: Any, migration: Any, instance: Any, disk_info: Any, network_info: Any, image_meta: Any,
-                         resize_instance: Any, allocations: Any, block_device_info: Any = None, power_on: bool = True) -> None:
-        super().finish_migration(context, migration, instance, disk_info, network_info, image_meta, resize_instance, allocations,
-                                 block_device_info, power_on)
-        _converge(instance, 'server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped'))
+    def finish_migration(
+        self,
+        context: Any,
+        migration: Any,
+        instance: Any,
+        disk_info: Any,
+        network_info: Any,
+        image_meta: Any,
+        resize_instance: Any,
+        allocations: Any,
+        block_device_info: Any = None,
+        power_on: bool = True,
+    ) -> None:
+        super().finish_migration(
+            context,
+            migration,
+            instance,
+            disk_info,
+            network_info,
+            image_meta,
+            resize_instance,
+            allocations,
+            block_device_info,
+            power_on,
+        )
+        _converge(
+            instance, 'server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped')
+        )
 
-    def finish_revert_migration(self, context: Any, instance: Any, network_info: Any, migration: Any,
-                                block_device_info: Any = None, power_on: bool = True, share_info: Any = None) -> None:
+    def finish_revert_migration(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        migration: Any,
+        block_device_info: Any = None,
+        power_on: bool = True,
+        share_info: Any = None,
+    ) -> None:
         super().finish_revert_migration(context, instance, network_info, migration, block_device_info, power_on)
-        _converge(instance, 'server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped'))
+        _converge(
+            instance, 'server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped')
+        )
 
     # What a system container cannot do is refused, not pretended.
     def snapshot(self, context: Any, instance: Any, image_id: str, update_task_state: Any) -> None:

@@ -1,4 +1,5 @@
-"""Octavia's provider: objects become ACTIVE and ONLINE after a moment, without amphorae. Balancing itself is not done yet.
+"""Octavia's provider: objects become ACTIVE and ONLINE after a moment, without amphorae.
+Balancing itself is not done yet.
 
 faults.json, section octavia: {"delay": seconds} before objects settle.
 """
@@ -22,8 +23,13 @@ from . import environment
 LOG = log.getLogger(__name__)
 DELAY = 0.3  # seconds; long enough that clients see PENDING_CREATE
 KINDS = (
-    ('members', models.Member), ('healthmonitors', models.HealthMonitor), ('pools', models.Pool), ('l7rules', models.L7Rule),
-    ('l7policies', models.L7Policy), ('listeners', models.Listener), ('loadbalancers', models.LoadBalancer),
+    ('members', models.Member),
+    ('healthmonitors', models.HealthMonitor),
+    ('pools', models.Pool),
+    ('l7rules', models.L7Rule),
+    ('l7policies', models.L7Policy),
+    ('listeners', models.Listener),
+    ('loadbalancers', models.LoadBalancer),
 )
 RESOURCES = ('loadbalancer', 'listener', 'pool', 'member', 'health_monitor', 'l7policy', 'l7rule')
 _LOCK = threading.Lock()
@@ -39,11 +45,14 @@ def verdict(identifier: str, status: str, parent_gone: bool) -> dict[str, str] |
 
 
 def pending(session: Any) -> dict[str, list[dict[str, str]]]:
-    """Everything that waits for its provider, in the form of Octavia's status updates: children before their load balancer."""
+    """Everything that waits for its provider, in the form of Octavia's status updates: children before their load
+    balancer."""
     gone = {row.id for row in session.query(models.LoadBalancer).filter_by(provisioning_status='PENDING_DELETE')}
     statuses: dict[str, list[dict[str, str]]] = {}
     for name, model in KINDS:
-        rows = session.query(model).filter(model.provisioning_status.like('PENDING_%') | (model.provisioning_status == 'ACTIVE'))
+        rows = session.query(model).filter(
+            model.provisioning_status.like('PENDING_%') | (model.provisioning_status == 'ACTIVE')
+        )
         settled = [verdict(o.id, o.provisioning_status, getattr(o, 'load_balancer_id', None) in gone) for o in rows]
         if found := [s for s in settled if s]:
             statuses[name] = found

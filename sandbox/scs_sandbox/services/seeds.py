@@ -1,6 +1,7 @@
 """Tables of Neutron and Octavia from their models, and the rows that their migrations would have put in.
 
-Without the first kind of rows new security groups lack egress; without the second the first load balancer fails on a foreign key.
+Without the first kind of rows new security groups lack egress; without the second the first load balancer fails on a
+foreign key.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ def octavia_rows(connection: str) -> None:
     with orm.Session(engine) as session, session.begin():
         session.add_all([model(name=name) for names, model in lookups for name in names])
         session.add(models.FlavorProfile(id=nil, name=DELETED, provider_name=constants.DELETED, flavor_data='{}'))
-        session.add(models.AvailabilityZoneProfile(
-            id=nil, name=DELETED, provider_name=constants.DELETED, availability_zone_data='{}'))
+        session.add(
+            models.AvailabilityZoneProfile(
+                id=nil, name=DELETED, provider_name=constants.DELETED, availability_zone_data='{}'
+            )
+        )
         session.flush()
         session.add(models.Flavor(id=nil, flavor_profile_id=nil, name=DELETED, enabled=False))
         session.add(models.AvailabilityZone(availability_zone_profile_id=nil, name=nil, enabled=False))

@@ -22,8 +22,13 @@ THREADS = 10
 QUEUE = 256  # connections that wait for a thread; a burst of parallel clients must not be refused
 IDLE = 60.0  # seconds that a kept-alive connection may be silent
 APPLICATIONS = {
-    'keystone': 'keystone.wsgi.api', 'placement': 'placement.wsgi.api', 'glance': 'glance.wsgi.api',
-    'nova': 'nova.wsgi.osapi_compute', 'neutron': 'neutron.wsgi.api', 'cinder': 'cinder.wsgi.api', 'octavia': 'octavia.wsgi.api',
+    'keystone': 'keystone.wsgi.api',
+    'placement': 'placement.wsgi.api',
+    'glance': 'glance.wsgi.api',
+    'nova': 'nova.wsgi.osapi_compute',
+    'neutron': 'neutron.wsgi.api',
+    'cinder': 'cinder.wsgi.api',
+    'octavia': 'octavia.wsgi.api',
 }
 
 
@@ -60,7 +65,7 @@ def _end(*_: Any) -> None:
 def _guarded(function: Callable[[], None]) -> None:
     try:
         function()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - outermost entry; a service that cannot start must end with all its threads
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)

@@ -10,37 +10,58 @@ Row = dict[str, Any]
 PROTOCOLS = {'1': 'icmp', '6': 'tcp', '17': 'udp', '58': 'ipv6-icmp'}
 
 
-def build(networks: Iterable[Row], subnets: Iterable[Row], ports: Iterable[Row], routers: Iterable[Row], floating_ips: Iterable[Row],
-          groups: Iterable[Row]) -> dict[str, list[Row]]:
+def build(
+    networks: Iterable[Row],
+    subnets: Iterable[Row],
+    ports: Iterable[Row],
+    routers: Iterable[Row],
+    floating_ips: Iterable[Row],
+    groups: Iterable[Row],
+) -> dict[str, list[Row]]:
     """The argument of network-apply. Input: Neutron's API objects of all projects."""
     cidrs = {subnet['id']: subnet['cidr'] for subnet in subnets}
     all_ports = list(ports)
     return {
         'networks': [
-            {'id': n['id'], 'external': bool(n.get('router:external')), 'mtu': n.get('mtu') or 1450} for n in networks],
+            {'id': n['id'], 'external': bool(n.get('router:external')), 'mtu': n.get('mtu') or 1450} for n in networks
+        ],
         'subnets': [
-            {'id': s['id'], 'network_id': s['network_id'], 'cidr': s['cidr'], 'gateway': s['gateway_ip']} for s in subnets],
+            {'id': s['id'], 'network_id': s['network_id'], 'cidr': s['cidr'], 'gateway': s['gateway_ip']}
+            for s in subnets
+        ],
         'ports': [port(p) for p in all_ports],
         'routers': [router(r, all_ports, cidrs) for r in routers],
         'floating_ips': [
-            {'id': f['id'], 'address': f['floating_ip_address'], 'fixed': f['fixed_ip_address'], 'router_id': f['router_id']}
-            for f in floating_ips if f['router_id'] and f['fixed_ip_address']],
-        'security_groups': [
-            {'id': g['id'], 'rules': [rule(r) for r in g['security_group_rules']]} for g in groups],
+            {
+                'id': f['id'],
+                'address': f['floating_ip_address'],
+                'fixed': f['fixed_ip_address'],
+                'router_id': f['router_id'],
+            }
+            for f in floating_ips
+            if f['router_id'] and f['fixed_ip_address']
+        ],
+        'security_groups': [{'id': g['id'], 'rules': [rule(r) for r in g['security_group_rules']]} for g in groups],
     }
 
 
 def port(row: Row) -> Row:
     """A port; addresses without prefix."""
     return {
-        'id': row['id'], 'network_id': row['network_id'], 'mac': row['mac_address'], 'device_id': row['device_id'],
-        'device_owner': row['device_owner'], 'addresses': [ip['ip_address'] for ip in row['fixed_ips']],
+        'id': row['id'],
+        'network_id': row['network_id'],
+        'mac': row['mac_address'],
+        'device_id': row['device_id'],
+        'device_owner': row['device_owner'],
+        'addresses': [ip['ip_address'] for ip in row['fixed_ips']],
         'security_groups': list(row.get('security_groups') or []),
         # Neutron's own ports (routers, floating addresses) are never filtered.
-        'port_security': bool(row.get('port_security_enabled', True)) and not row['device_owner'].startswith('network:'),
+        'port_security': bool(row.get('port_security_enabled', True))
+        and not row['device_owner'].startswith('network:'),
         'allowed_address_pairs': [
             {'ip': pair['ip_address'], 'mac': pair.get('mac_address') or row['mac_address']}
-            for pair in row.get('allowed_address_pairs') or []],
+            for pair in row.get('allowed_address_pairs') or []
+        ],
     }
 
 
@@ -51,12 +72,17 @@ def router(row: Row, ports: list[Row], cidrs: dict[str, str]) -> Row:
     return {
         'id': row['id'],
         'external': {
-            'network_id': gateway['network_id'], 'snat': bool(gateway.get('enable_snat', True)),
+            'network_id': gateway['network_id'],
+            'snat': bool(gateway.get('enable_snat', True)),
             'addresses': [ip['ip_address'] for ip in gateway['external_fixed_ips']],
-        } if gateway else None,
+        }
+        if gateway
+        else None,
         'interfaces': [
             {'port_id': p['id'], 'network_id': p['network_id'], 'address': _with_prefix(ip, cidrs)}
-            for p in inside for ip in p['fixed_ips']],
+            for p in inside
+            for ip in p['fixed_ips']
+        ],
     }
 
 
@@ -68,10 +94,13 @@ def rule(row: Row) -> Row:
     """A rule of a security group; protocol by name, or None for any."""
     protocol, prefix = row['protocol'], row['remote_ip_prefix']
     return {
-        'direction': row['direction'], 'ethertype': row['ethertype'],
+        'direction': row['direction'],
+        'ethertype': row['ethertype'],
         'protocol': None if protocol in (None, 'any', '0') else PROTOCOLS.get(str(protocol), str(protocol)),
-        'port_min': row['port_range_min'], 'port_max': row['port_range_max'],
-        'remote_ip': str(ipaddress.ip_network(prefix, strict=False)) if prefix else None, 'remote_group': row['remote_group_id'],
+        'port_min': row['port_range_min'],
+        'port_max': row['port_range_max'],
+        'remote_ip': str(ipaddress.ip_network(prefix, strict=False)) if prefix else None,
+        'remote_group': row['remote_group_id'],
     }
 
 

@@ -1,8 +1,8 @@
 """SQLite under several threads, the half of the cure that needs code (the other is the journal mode WAL).
 
-oslo.db opens a deferred transaction; when it reads first and writes later, SQLite refuses the upgrade at once ("database is locked"),
-whatever the timeout, if another writer came between. So writer sessions start with BEGIN IMMEDIATE and queue instead. This wraps a private
-method of oslo.db, which has a test of its own.
+oslo.db opens a deferred transaction; when it reads first and writes later, SQLite refuses the upgrade at once
+("database is locked"), whatever the timeout, if another writer came between. So writer sessions start with
+BEGIN IMMEDIATE and queue instead. This wraps a private method of oslo.db, which has a test of its own.
 """
 
 from __future__ import annotations

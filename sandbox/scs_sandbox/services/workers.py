@@ -1,4 +1,5 @@
-"""What some services do beside their API: settings that must come before the first import of the project, and workers as threads.
+"""What some services do beside their API: settings that must come before the first import of the project, and workers
+as threads.
 
 The imports are inside of the functions because each process holds one project only.
 """
@@ -34,7 +35,8 @@ def prepare_cinder(etc: Path) -> None:
 
 
 def prepare_octavia(etc: Path) -> None:
-    """Octavia's default pool timeout is not valid for SQLite's pool; its configuration file goes on the command line."""
+    """Octavia's default pool timeout is not valid for SQLite's pool; its configuration file goes on the command
+    line."""
     sys.argv = ['octavia-api', '--config-file', str(etc / 'octavia.conf')]
     import octavia.common.config  # noqa: F401 - registers the option
     from oslo_config import cfg
@@ -69,7 +71,9 @@ def start_nova(etc: Path) -> None:
         wait_for(host, int(port))
     _start(service.Service, binary='nova-conductor', topic=conductor.RPC_TOPIC)
     for name in COMPUTE_HOSTS:
-        _start(service.Service, host=name, binary='nova-compute', topic=compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT)
+        _start(
+            service.Service, host=name, binary='nova-compute', topic=compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT
+        )
     host_mapping.discover_hosts(context.get_admin_context(), None)
     _start(service.Service, binary='nova-scheduler', topic=scheduler.RPC_TOPIC)
 
@@ -82,7 +86,8 @@ def start_cinder(etc: Path) -> None:
     lock = threading.Lock()
 
     class Worker(service.Service):  # type: ignore[misc, name-defined]
-        """Service.service_id is an attribute of the class: two services in one process would overwrite each other's heartbeat."""
+        """Service.service_id is an attribute of the class: two services in one process would overwrite each other's
+        heartbeat."""
 
         own_id: Any = None
 
@@ -92,7 +97,11 @@ def start_cinder(etc: Path) -> None:
                 super().report_state()
 
     volume = {
-        'binary': 'cinder-volume', 'host': f'{COMPUTE_HOSTS[0]}@{VOLUME_BACKEND}', 'service_name': VOLUME_BACKEND, 'coordination': True}
+        'binary': 'cinder-volume',
+        'host': f'{COMPUTE_HOSTS[0]}@{VOLUME_BACKEND}',
+        'service_name': VOLUME_BACKEND,
+        'coordination': True,
+    }
     for arguments in (volume, {'binary': 'cinder-scheduler'}):
         worker = Worker.create(**arguments)
         worker.own_id = service.Service.service_id
