@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..core.errors import ProductProblem
+from ..core.errors import ProductProblem, UsageProblem
 from . import archive
 from .model import ADDON_CONFIG, ADDON_DIR, CLASS_DIR, LAYOUT_B, Stack
 from .treehash import ADDON_VALUES, Hashes
@@ -36,7 +36,7 @@ def hash_versions(hashes: Hashes) -> Versions:
 
 
 def demand_identity(stack: Stack) -> Identity:
-    """The identity of a stack that can be released; ProductProblem names what its declaration lacks."""
+    """The identity of a stack that can be released; ProductProblem or UsageProblem names what its declaration lacks."""
     identity = stack.identity
     for what, stated in (('provider', stack.provider), ('stack name', stack.name), ('version', stack.kubernetes)):
         if not stated.text:
@@ -46,10 +46,10 @@ def demand_identity(stack: Stack) -> Identity:
         answer = f'{place} states Kubernetes version {stack.kubernetes.text!r}'
         raise ProductProblem('cannot release', f'stack {stack.path}', answer, 'write it as vX.Y.Z')
     if identity.kubernetes.patch is None:
-        answer = (
-            f'{place} states the minor {identity.kubernetes} only, and no image list beside the stack has a patch of it'
-        )
-        raise ProductProblem('cannot release', f'stack {stack.path}', answer, 'state the full version')
+        answer = f'{place} states only {identity.kubernetes}, and no image list beside the stack has a patch of it'
+        # Layout B may leave the patch open; not to know it here is no defect of the stack.
+        kind = UsageProblem if stack.layout == LAYOUT_B else ProductProblem
+        raise kind('cannot release', f'stack {stack.path}', answer, 'state the full version')
     if '-' in identity.provider + identity.name:
         answer = f'provider {identity.provider!r} or name {identity.name!r} has a dash, so its tags cannot be read back'
         raise ProductProblem('cannot release', f'stack {stack.path}', answer, 'rename it without dashes')

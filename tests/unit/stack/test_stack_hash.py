@@ -145,7 +145,7 @@ def test_the_chart_version_is_replaced_in_its_place() -> None:
     ('old', 'new', 'reason'),
     [
         ('v1.34.7', 'latest', "csctl.yaml:4 states Kubernetes version 'latest'"),
-        ('v1.34.7', 'v1.34', 'the minor v1.34 only'),
+        ('v1.34.7', 'v1.34', 'states only v1.34, and no image list'),
         ('clusterStackName: demo', 'clusterStackName: my-demo', 'has a dash'),
         ('    type: docker\n', '', 'states no provider'),
     ],
@@ -155,4 +155,12 @@ def test_a_stack_without_identity_is_not_released(old: str, new: str, reason: st
     stack = build_model('demo', 'A', {name: text.encode() for name, text in files.items()})
 
     with pytest.raises(ProductProblem, match=reason):
+        release.demand_identity(stack)
+
+
+def test_an_open_patch_of_layout_b_is_no_defect_of_the_stack() -> None:
+    config = b'provider: openstack\nclusterStackName: demo\nkubernetesVersion: 1.34\n'
+    stack = build_model('demo', 'B', {'stack.yaml': config})
+
+    with pytest.raises(UsageProblem, match=r'stack\.yaml:3 states only v1\.34'):
         release.demand_identity(stack)
