@@ -272,24 +272,37 @@ class Booter:
         ]
 
     def _float(self, name: str, known: list[Any], spare: list[Any], ground: Callable[[], Ground]) -> None:
-        sdk, state = self.cloud.sdk.network, self._state(name)
+        state = self._state(name)
         address = next((ip for ip in known if ip.port_id == state.port), None)
-        with failures.cloud_errors('cannot give a floating IP to', f'node {name} (port {state.port})'):
-            if not address and spare:
-                idle = spare.pop().id  # atomic: two threads never take the same one
-                address = retry.reading(lambda: sdk.update_ip(idle, port_id=state.port), self.clock)
-            if not address:
-                body = {
-                    'floating_network_id': ground().external,
-                    'port_id': state.port,
-                    'description': self.mark.description(),
-                }
-                address = retry.creating(
-                    lambda: sdk.create_ip(**body), lambda: next(iter(sdk.ips(port_id=state.port)), None), self.clock
-                )
+        address = address or self._new_address(name, state.port, spare, ground)
+        if not address:
+            return
         state.floating = address.floating_ip_address
         self._reached(name, 'address')
         self.say(f'address {state.floating}', name)
+
+    def _new_address(self, name: str, port: str, spare: list[Any], ground: Callable[[], Ground]) -> Any | None:
+        """A floating IP on the port: a spare one of the run, or a new one; None when the port is gone meanwhile."""
+        sdk = self.cloud.sdk.network
+        with failures.cloud_errors('cannot give a floating IP to', f'node {name} (port {port})'):
+            try:
+                if spare:
+                    idle = spare.pop().id  # atomic: two threads never take the same one
+                    return retry.reading(lambda: sdk.update_ip(idle, port_id=port), self.clock)
+                body = {
+                    'floating_network_id': ground().external,
+                    'port_id': port,
+                    'description': self.mark.description(),
+                }
+                return retry.creating(
+                    lambda: sdk.create_ip(**body), lambda: next(iter(sdk.ips(port_id=port)), None), self.clock
+                )
+            except failures.sdk_errors() as error:
+                if not failures.is_missing(error):
+                    raise
+        # Nova takes the port of a failing server away; the next list shows its fault, which is the better message
+        self._state(name).port = ''
+        return None
 
     def console(self, server: str) -> str:
         """The end of a server's console log; empty when the cloud does not give it."""

@@ -69,7 +69,7 @@ def run_nodes(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]
     """scs_nodes: present or absent."""
     chosen = options(parameters)
     if parameters['state'] == 'absent':
-        return _absent(chosen, _run_id(parameters), check_mode)
+        return _absent(_cloud(chosen, parameters), _run_id(parameters), chosen.timeout, check_mode)
     if parameters.get('run_dir') and not check_mode:
         record = stages.run_provision(open_run(parameters['run_dir']), chosen)
         facts = record.facts
@@ -123,13 +123,11 @@ def open_run(path: str) -> RunDirectory:
     return RunDirectory.open(Path(path), progress=progress)
 
 
-def _absent(chosen: Options, run: str, check_mode: bool) -> dict[str, Any]:
-    if not chosen.cloud:
-        raise UsageProblem('cannot delete', f'nodes of run {run}', 'no cloud given', 'name a cloud of clouds.yaml')
-    cloud = connect.connect(chosen.cloud)
+def _absent(name: str, run: str, timeout: float, check_mode: bool) -> dict[str, Any]:
+    cloud = connect.connect(name)
     if check_mode:
         return _plan(purge.plan(run, inventory.take(cloud), purge.nodes_only))
-    worker = purge.Purge(cloud, run, say=_silent, timeout=chosen.timeout, only=purge.nodes_only)
+    worker = purge.Purge(cloud, run, say=_silent, timeout=timeout, only=purge.nodes_only)
     return _purged(worker.execute(), run, cloud.name)
 
 

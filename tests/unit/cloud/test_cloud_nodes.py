@@ -390,3 +390,11 @@ def test_after_any_failure_a_second_call_converges(tmp_path: Path, faults: list[
     fake.faults = []
     purge.Purge(fake.cloud, MARK.run, say=lambda *_: None, clock=fake.clock).execute()
     assert {kind: fake.names(kind) for kind in fake.kinds if fake.kinds[kind]} == {'network': ['public']}
+
+
+def test_the_fault_of_a_server_is_told_and_not_its_vanished_port(tmp_path: Path) -> None:
+    fake = FakeCloud(boot=3)
+    fake.errors = {OWN.node(0): 'Build of instance aborted: boom'}
+    fake.faults = [Fault('create floating_ip', 404, 5, text='Port could not be found')]
+    with pytest.raises(BootProblem, match='boom'):
+        nodes.present(fake.cloud, request(tmp_path, fake, 1))
