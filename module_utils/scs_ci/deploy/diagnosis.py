@@ -65,11 +65,13 @@ HARMLESS = frozenset(
         'Progressing',
         'RefVersionsUpToDate',
         'RemoteConnectionProbe',
+        'Updating',
     }
 )
 
 # err="…" of klog lines, "error": "…" of zap's JSON.
 LOG_ERROR = re.compile(r'(?:\berr="((?:[^"\\]|\\.)*)"|"error": ?"((?:[^"\\]|\\.)*)")')
+LOG_KIND = re.compile(r'"?controllerKind"?[=:] ?"(\w+)"')
 # Errors that every cluster's coming up brings with it.
 LOG_NOISE = re.compile(
     r'connection to the workload cluster is down|cluster is not reachable|the object has been modified|context canceled'
@@ -103,7 +105,7 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         ProductProblem,
         'fix the class: the message names the field or the patch',
     ),
-    (r'flavor', InfrastructureProblem, 'offer the flavor in the cloud, or set it with --variables'),
+    (r'flavors? ', InfrastructureProblem, 'offer the flavor in the cloud, or set it with --variables'),
     (r'instance state|state error|in error state', BootProblem, "read the server's fault and console log"),
 )
 
@@ -122,6 +124,11 @@ def complaints(objects: Iterable[Object], events: Iterable[Object] = ()) -> list
     """Everything that is wrong, deepest first; what only waits for something else is left out."""
     found = [complaint for obj in objects for complaint in _of_object(obj)]
     found += [complaint for event in events for complaint in _of_event(event)]
+    return deepest_first(found)
+
+
+def deepest_first(found: Iterable[Complaint]) -> list[Complaint]:
+    """Each once; of one layer, objects before logs."""
     return sorted(dict.fromkeys(found), key=lambda complaint: (-complaint.depth, complaint.subject))
 
 
@@ -145,8 +152,8 @@ def _complains(entry: dict[str, str]) -> bool:
 def log_complaints(controller: str, text: str, space: str, wanted: Sequence[str]) -> list[Complaint]:
     """The last error that a controller logged about one of the `wanted` names in that namespace.
 
-    Some say what is wrong in their log alone, in no condition and no event: CAPO 0.14.7 when it cannot reach the cloud,
-    CSO when it cannot render a class chart.
+    Some say what is wrong in their log alone, in no condition and no event: CAPO 0.14.7 when it cannot reach the cloud
+    or finds no flavor, CSO when it cannot render a class chart.
     """
     lines = text.splitlines()
     for index in range(len(lines) - 1, -1, -1):
@@ -158,7 +165,10 @@ def log_complaints(controller: str, text: str, space: str, wanted: Sequence[str]
                 [lines[index - 1]] if index and lines[index - 1].startswith('Error: ') else []
             )  # of a child, e.g. helm
             error = (found[1] or found[2]).replace('\\n', ' ').replace('\\"', '"')
-            return [Complaint(f'log of {controller}', 'log', ' '.join(' '.join([error, *said]).split()), 0)]
+            kind = LOG_KIND.search(line)
+            named = kind[1] if kind else 'log'
+            text = ' '.join(' '.join([error, *said]).split())
+            return [Complaint(f'log of {controller}', named, text, DEPTH.get(named, 0))]
     return []
 
 

@@ -13,7 +13,7 @@ from ..core.records import PlannedVersion
 from ..core.run import StageRun
 from ..plane.kube import Refused
 from . import gather, objects
-from .diagnosis import Complaint, complaints, log_complaints
+from .diagnosis import Complaint, complaints, deepest_first, log_complaints
 from .kinds import (
     CLUSTERS,
     CLUSTERS_V2,
@@ -242,7 +242,7 @@ def _control_plane_machines(run: Deployment) -> set[str]:
 
 
 def _evidence(run: Deployment) -> list[Complaint]:
-    """What objects, events and, when those are silent, the controllers' logs complain about."""
+    """What objects, events and the controllers' logs complain about, deepest first."""
     api, space = run.setup.api, run.setup.space
     found = gather.of_cluster(api, space, run.cluster) + gather.listed(api, IMAGES, 'Image', space)
     for version, kind, name in (
@@ -251,11 +251,10 @@ def _evidence(run: Deployment) -> list[Complaint]:
     ):
         found += [obj for obj in gather.listed(api, version, kind, space) if name_of(obj) == name]
     told = complaints(found, gather.events_of(api, space, found))
-    if told:
-        return told
     wanted = (run.cluster, run.release.tag)
     texts = gather.log_texts(run.setup.logs, run.log_sizes)
-    return [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
+    logged = [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
+    return deepest_first(told + logged)
 
 
 def _gather(run: Deployment) -> None:

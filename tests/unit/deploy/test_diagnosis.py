@@ -165,3 +165,13 @@ def test_layers_that_repeat_each_other_are_told_once() -> None:
         'OpenStackCluster o: Ready=False OpenStackError: failed to get external network: 404; '
         'has nothing; Ready=False OpenStackError after 63 s'
     )
+
+
+def test_log_counts_as_deep_as_the_kind_it_speaks_of() -> None:
+    log = 'E1125 c.go:4] "x" err="no flavors were found: name=X" controllerKind="OpenStackServer" name="ns/c0-a"'
+    (logged,) = log_complaints('capo', log, 'ns', ['c0'])
+    assert (logged.kind, logged.depth) == ('OpenStackServer', 14)
+    above = complaints([obj('Machine', 'm', ('InfrastructureReady', 'Odd', 'strange'))])
+    found = problem('gave up on', 'OpenStackServer of c0', 'not looked at yet', [logged, *above], product=False)
+    assert found.answer.startswith('log of capo: no flavors were found: name=X; Machine m')
+    assert 'flavor' in found.advice
