@@ -23,13 +23,16 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
             os.fchmod(handle, mode)
             with os.fdopen(handle, 'wb') as file:
                 file.write(content.encode() if isinstance(content, str) else content)
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise ToolProblem(
-            'cannot write', f'file {path}', error.strerror or str(error), 'free disk space or fix permissions, run again'
+            'cannot write',
+            f'file {path}',
+            error.strerror or str(error),
+            'free disk space or fix permissions, run again',
         ) from error
 
 
@@ -39,12 +42,16 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Parsed JSON. A missing file raises FileNotFoundError, for absence means something to callers; a broken one a ToolProblem."""
+    """Parsed JSON. A missing file raises FileNotFoundError, for absence means something; a broken one a ToolProblem."""
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ToolProblem('cannot read', f'file {path}', error.strerror or str(error), 'fix permissions, run again') from error
+        raise ToolProblem(
+            'cannot read', f'file {path}', error.strerror or str(error), 'fix permissions, run again'
+        ) from error
     except ValueError as error:
-        raise ToolProblem('cannot parse', f'file {path}', str(error), 'the file is damaged: repeat the stage that wrote it') from error
+        raise ToolProblem(
+            'cannot parse', f'file {path}', str(error), 'the file is damaged: repeat the stage that wrote it'
+        ) from error

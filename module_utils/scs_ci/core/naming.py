@@ -19,7 +19,7 @@ class Names:
     """Names of what a run creates.
 
     prefix: of cloud resources without metadata (key pair, server group) and of servers.
-    namespace: in the management cluster; Cluster API derives cloud names from it (`k8s-clusterapi-cluster-<ns>-<name>`).
+    namespace: in the management cluster; cloud names derive from it (`k8s-clusterapi-cluster-<ns>-<name>`).
     """
 
     run: str
@@ -46,7 +46,7 @@ def new_run_id() -> str:
 
 
 def names(run: str) -> Names:
-    """The names of a run. A UUID keeps its first digits, so that people recognize the build; anything else is hashed."""
+    """The names of a run. A UUID keeps its first digits, so that people recognize the build; the rest is hashed."""
     if not RUN_ID.fullmatch(run):
         raise UsageProblem(
             'cannot use run id', repr(run), 'it must match ' + RUN_ID.pattern, 'use the Zuul build UUID or leave it out'

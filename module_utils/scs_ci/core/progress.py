@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -32,10 +33,8 @@ class Progress:
         self.last[subject] = text
         head = f'{self.clock.monotonic() - self.start:7.1f}s  '
         line = self.redactor.text(f'{head}{subject}: {text}' if subject else f'{head}{text}')
-        try:
+        with contextlib.suppress(BrokenPipeError, ValueError):
             print(line, file=self.stream, flush=True)
-        except (BrokenPipeError, ValueError):
-            pass
         if self.log:
             # O_APPEND: several processes of one run write whole lines into the same file
             with self.log.open('a', encoding='utf-8') as file:

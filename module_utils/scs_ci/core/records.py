@@ -48,9 +48,9 @@ class Finding:
 class Record:
     """What one stage did.
 
-    version: key of the version, or None for a stage of the whole run. started: ISO 8601, UTC. reason: one line, empty when
-    passed without remark. verdict: class of the problem ('product', 'quota', 'network', …), empty when there is none.
-    facts: whatever later stages and readers need, never a secret. artifacts: paths relative to the run directory.
+    version: key of the version, or None for a stage of the whole run. started: ISO 8601, UTC. reason: one line, empty
+    when passed without remark. verdict: class of the problem ('product', 'quota', 'network', …) or
+    empty. facts: whatever later stages and readers need, never a secret. artifacts: paths relative to the run directory.
     simulated: what was not real on the way to this record.
     """
 
@@ -100,7 +100,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """run.json. id: Zuul build UUID or generated. expires: ISO 8601, UTC; after it a janitor may purge. Never a secret."""
+    """run.json, never with a secret. id: Zuul build UUID or generated. expires: ISO 8601, UTC; then a janitor purges."""
 
     id: str
     owner: str

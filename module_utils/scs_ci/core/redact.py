@@ -52,7 +52,8 @@ class Redactor:
             return self.text(value)
         if isinstance(value, Mapping):
             return {
-                k: MASK if str(k).lower() in SECRET_KEYS and isinstance(v, str) else self.data(v) for k, v in value.items()
+                k: MASK if str(k).lower() in SECRET_KEYS and isinstance(v, str) else self.data(v)
+                for k, v in value.items()
             }
         if isinstance(value, (list, tuple)):
             return [self.data(v) for v in value]

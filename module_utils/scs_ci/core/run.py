@@ -71,13 +71,17 @@ class RunDirectory:
         try:
             return self._read(Plan, 'plan.json')
         except FileNotFoundError:
-            raise UsageProblem('cannot read', f'plan of {self.path}', 'there is none', "run 'scs-ci discover' first") from None
+            raise UsageProblem(
+                'cannot read', f'plan of {self.path}', 'there is none', "run 'scs-ci discover' first"
+            ) from None
 
     def version(self, key: str) -> PlannedVersion:
         """The planned version of that key."""
         planned = {v.key: v for v in self.plan().versions}
         if key not in planned:
-            raise UsageProblem('cannot find version', key, f'the plan has {", ".join(planned) or "none"}', 'use one of these')
+            raise UsageProblem(
+                'cannot find version', key, f'the plan has {", ".join(planned) or "none"}', 'use one of these'
+            )
         return planned[key]
 
     def place(self, version: str | None) -> Path:
@@ -111,7 +115,9 @@ class RunDirectory:
 def _load(kind: type[T], content: Any, path: Path) -> T:
     version = content.get('format') if isinstance(content, dict) else None
     if version != FORMAT:
-        raise ToolProblem('cannot read', f'file {path}', f'format {version!r}, known is {FORMAT}', 'use the scs-ci that wrote it')
+        raise ToolProblem(
+            'cannot read', f'file {path}', f'format {version!r}, known is {FORMAT}', 'use the scs-ci that wrote it'
+        )
     return shape.load(kind, content, f'file {path}')
 
 
@@ -155,9 +161,7 @@ class StageRun:
             self.end(Outcome.FAILED, reason, 'fix the findings', 'product')
 
 
-def run_stage(
-    run: RunDirectory, stage: str, body: Callable[[StageRun], None], version: str | None = None
-) -> Record:
+def run_stage(run: RunDirectory, stage: str, body: Callable[[StageRun], None], version: str | None = None) -> Record:
     """Run one stage and write its record whatever happens. Only Ctrl-C passes through, after the record is written."""
     state, start, started = StageRun(run, stage, version), run.clock.monotonic(), timestamp(run.clock.now())
     stopped: BaseException | None = None
@@ -169,7 +173,7 @@ def run_stage(
     except KeyboardInterrupt as interrupt:
         state.end(Outcome.ERROR, 'interrupted', "run it again, or 'scs-ci purge'", 'interrupted')
         stopped = interrupt
-    except Exception as error:  # the outermost entry of a stage: a crash is a record, too, never silence
+    except Exception as error:  # noqa: BLE001 - outermost entry of a stage: a crash is a record, too, never silence
         _crashed(state, error)
     record = _finish(state, started, run.clock.monotonic() - start)
     run.write_record(record)
@@ -191,7 +195,10 @@ def _crashed(state: StageRun, error: Exception) -> None:
     state.artifact(path)
     where = f'{Path(place.filename).name}:{place.lineno}'
     state.end(
-        Outcome.ERROR, f'scs-ci crashed: {type(error).__name__}: {error} ({where})', f'report it with {path.name}', 'tool'
+        Outcome.ERROR,
+        f'scs-ci crashed: {type(error).__name__}: {error} ({where})',
+        f'report it with {path.name}',
+        'tool',
     )
 
 

@@ -1,6 +1,7 @@
 """Plain data to frozen dataclasses and back, checked.
 
-A validator of our own because these modules travel to hosts that have openstacksdk and nothing else; the dataclass is the schema.
+A validator of our own because these modules travel to hosts that have openstacksdk and nothing else; the dataclass is
+the schema.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def load(kind: type[T], value: Any, source: str) -> T:
     try:
         return typing.cast(T, _convert(kind, value, ''))
     except Mismatch as error:
-        raise ToolProblem('cannot read', source, str(error), 'it is damaged or of another version: repeat its stage') from error
+        raise ToolProblem(
+            'cannot read', source, str(error), 'it is damaged or of another version: repeat its stage'
+        ) from error
 
 
 def _convert(kind: Any, value: Any, place: str) -> Any:
