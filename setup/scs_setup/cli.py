@@ -97,12 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument('--env', default='product', help='environment (default product)')
     run.add_argument('program', nargs=argparse.REMAINDER, help='program and arguments')
     run.set_defaults(function=_run)
-    tests = commands.add_parser('test', help='linters, documentation, then all tests')
-    tests.add_argument('argument', nargs=argparse.REMAINDER, help='arguments of pytest')
-    tests.set_defaults(function=_test)
     for name, function, text in (
         ('doctor', _doctor, 'say what is missing on this machine and what works without it'),
         ('e2e', _e2e, 'the main job in the sandbox; reads CHECKOUT, STACKS, CHANGED_SINCE, CHARTS, RUN_DIR, KEEP'),
+        ('test', _test, 'linters, documentation, then all tests; takes arguments of pytest'),
         ('lint', _lint, 'all linters'),
         ('docs', _docs, 'check that the documentation is complete'),
         ('clean', _clean, 'remove everything from the cache'),
@@ -113,7 +111,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a SetupProblem becomes a message, never a traceback."""
-    options = _parser().parse_args(arguments)
+    # Options after `test` are pytest's; argparse would take them for its own.
+    border = 1 if arguments[:1] == ['test'] else len(arguments)
+    options = _parser().parse_args(arguments[:border])
+    options.argument = list(arguments[border:])
     try:
         code: int = options.function(options)
     except SetupProblem as problem:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_setup import apt, checks, doctor, documentation, e2e, environments, launch, paths, toolchain
+from scs_setup import apt, checks, cli, doctor, documentation, e2e, environments, launch, paths, toolchain
 from scs_setup.problems import SetupProblem
 from scs_setup.process import run
 
@@ -122,6 +122,21 @@ def test_failing_programs_are_told_in_four_parts(command: list[str], words: str)
     assert str(caught.value).startswith('cannot do it: ')
     assert words in str(caught.value)
     assert str(caught.value).endswith('\n  next: do that')
+
+
+def test_options_after_test_are_those_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(checks, 'test', lambda arguments: seen.append(arguments) or 0)
+    assert cli.main(['test', '-m', 'unit', '--help']) == 0
+    assert cli.main(['test']) == 0
+    assert seen == [['-m', 'unit', '--help'], []]
+
+
+def test_problems_end_in_their_exit_code_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(['env', 'none']) == 2
+    error = capsys.readouterr().err
+    assert "no environment 'none'" in error
+    assert 'next: choose one of them' in error
 
 
 def test_request_reads_what_make_exports(tmp_path: Path) -> None:
