@@ -52,9 +52,8 @@ def shortfalls() -> list[str]:
 def up(name: str) -> list[str]:
     """Make the lab of a sandbox; nothing is done when it is there. Returns what was changed. Raises SandboxError."""
     lab = plan(names.check_name(name), Snapshot())
-    others = [space for space in apply.namespaces(name) if space != names.lab_namespace(name)]
-    # Routers and networks belong to the agent, which removes them by its own plan.
-    return apply.converge(name, lab) if not others else []
+    # What is in an existing lab belongs to the agent, which has the whole plan.
+    return [] if exists(name) else apply.converge(name, lab, remove=False)
 
 
 def exists(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import logging
 import os
@@ -55,7 +56,7 @@ def _operate(worker: Worker, op: str, request: Mapping[str, Any], stop: Callable
         'server-ports': lambda: {'state': worker.server_ports(str(request['id']), request['ports'])},
         'server-status': lambda: {'state': worker.server_status(str(request['id']))},
         'network-apply': lambda: {'changes': worker.network_apply(request['snapshot'])},
-        'status': worker.status,
+        'status': lambda: worker.status(),
         'converge': lambda: {'errors': worker.converge()},
     }
     if op == 'stop':
@@ -113,6 +114,7 @@ def serve(state: Path) -> None:
     """Run the agent of a sandbox until SIGTERM, SIGINT or the operation stop. Servers and network stay as they are."""
     config = read_config(state)
     _logging(state)
+    lock = _only_one(state)
     # Process 1 of a server is orphaned by its starter; as its next parent the agent learns how it ended.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     worker = Worker(state, config, cgroups.host_layout())
@@ -134,6 +136,23 @@ def serve(state: Path) -> None:
     (state / 'agent.sock').unlink(missing_ok=True)
     (state / 'agent.pid').unlink(missing_ok=True)
     log.info('agent ends')
+    os.close(lock)
+
+
+def _only_one(state: Path) -> int:
+    """Two agents would work against each other.
+
+    Returns the descriptor that holds the lock; it ends with the process.
+    """
+    descriptor = os.open(state / 'agent.lock', os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SandboxError(
+            'cannot start agent of', f'sandbox {state.name}', 'another one runs', 'use that one, or end it'
+        ) from error
+    return descriptor
 
 
 def _attend(worker: Worker, ended: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 
 from ..errors import SandboxError
 from ..machines.model import Bind, Image
+
+UNMOUNTABLE = re.compile(r'[\s,:\\]')
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ def read_config(state: Path) -> Config:
     path = state / 'agent.json'
     try:
         data = json.loads(path.read_text())
+        for item in (state, *(Path(value['path']) for value in data['images'].values())):
+            if UNMOUNTABLE.search(str(item)):
+                raise ValueError(f'path {item} holds a character that overlayfs does not take in its options')
         images = {
             str(key): Image(Path(value['path']), tuple(value.get('private') or ()))
             for key, value in data['images'].items()
@@ -51,7 +57,7 @@ def read_config(state: Path) -> Config:
             'cannot read configuration of the agent',
             str(path),
             f'{type(error).__name__}: {error}',
-            'run scs-sandbox up, which writes it',
+            'run scs-sandbox up, which writes it, with SCS_SANDBOX_HOME and XDG_CACHE_HOME of plain names',
         ) from error
 
 

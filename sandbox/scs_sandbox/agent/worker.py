@@ -49,7 +49,7 @@ class Worker:
         self._store.put_server(data)
         if server.running:
             self._await_network(server)
-        return self._converge_server(server.id)
+        return self._converge_server(server.id, asked=True)
 
     def server_delete(self, server_id: str) -> list[str]:
         """Remove a server. Returns what was removed."""
@@ -181,7 +181,8 @@ class Worker:
     def _on_disk(self) -> list[str]:
         return [path.name for path in self._host.servers.iterdir() if IDENTIFIER.fullmatch(path.name)]
 
-    def _converge_server(self, server_id: str) -> str:
+    def _converge_server(self, server_id: str, *, asked: bool = False) -> str:
+        """asked: by the cloud. A pass of our own starts no crashed server: the cloud shall see that it crashed."""
         with self._lock(server_id):
             server = self._desired(server_id)
             if server is None:
@@ -189,6 +190,9 @@ class Worker:
                 return 'absent'
             if server.running and server_id in self._seen:
                 self._look(server_id)
+                server = self._known(server_id)
+            if not asked and hypervisor.state(self._host, server_id) == 'crashed':
+                return 'crashed'
             if not server.running:
                 self._seen.discard(server_id)
                 if hypervisor.stop(self._host, server_id):
@@ -213,8 +217,12 @@ class Worker:
         self._seen.discard(server_id)
         log.info('server %s ended by itself: %s', server_id, how)
         server = self._desired(server_id)
-        if how == 'reboot' and server is not None:
+        if server is None:
+            return
+        if how == 'reboot':
             self._start(server)
+        if how == 'halt':
+            self._store.put_server({**(self._store.server(server_id) or {}), 'state': 'stopped'})
 
     def _await_network(self, server: Server) -> None:
         limit = time.monotonic() + NETWORK_WAIT

@@ -159,7 +159,9 @@ def prepare(
     (place.directory / 'proc/meminfo').write_text(meminfo(server.memory_mb))
     for name, value in KERNEL_SETTINGS.items():
         (place.directory / 'proc' / name.replace('/', '.')).write_text(value)
-    rows = (f'{bind.source} {bind.target} {"ro" if bind.read_only else "rw"}\n' for bind in binds(place, image, shared))
+    rows = (
+        f'{bind.source}\t{bind.target}\t{"ro" if bind.read_only else "rw"}\n' for bind in binds(place, image, shared)
+    )
     (place.directory / 'binds').write_text(''.join(rows))
     (place.directory / 'hierarchies').write_text(
         ''.join(f'{name} {options}\n' for name, options in hierarchies.items())

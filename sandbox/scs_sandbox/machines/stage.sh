@@ -1,7 +1,7 @@
 #!/bin/sh
 # Process 1 of a server's namespaces until the server's own init takes over: waits for the network, builds the view, pivots, executes.
 # STAGE_DIR (the server's directory), STAGE_LOWER (tree), STAGE_NAME (host name), STAGE_TERMINAL, STAGE_CGROUP (1 or 2), STAGE_INIT.
-# Files in STAGE_DIR: go (fifo), hierarchies ("directory options" per line), binds ("source target ro|rw" per line).
+# Files in STAGE_DIR: go (fifo), hierarchies ("directory options" per line), binds (source, target, ro|rw with tabs between).
 set -e
 M=$STAGE_DIR/root
 read -r _ < "$STAGE_DIR/go"             # the agent has attached the network
@@ -49,7 +49,7 @@ mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$M/run"
 mkdir "$M/run/lock"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$M/tmp"
 
-while read -r source target mode; do
+while IFS=$(printf '\t') read -r source target mode; do
   if [ -d "$source" ]; then mkdir -p "$M$target"; elif [ ! -e "$M$target" ]; then mkdir -p "$M${target%/*}"; touch "$M$target"; fi
   mount --bind "$source" "$M$target"
   if [ "$mode" = ro ]; then mount -o remount,bind,ro "$M$target"; fi

@@ -44,15 +44,18 @@ def namespaces(sandbox: str) -> list[str]:
     return sorted(path.name for path in names.NETNS_DIRECTORY.iterdir() if names.belongs(path.name, sandbox))
 
 
-def converge(sandbox: str, plan: Plan, former: Plan | None = None) -> list[str]:
-    """Make the plan true. former: plan known to be true; what is the same in both is not looked at again.
+def converge(sandbox: str, plan: Plan, former: Plan | None = None, *, remove: bool = True) -> list[str]:
+    """Make the plan true.
+
+    former: plan known to be true; what is the same in both is not looked at again. remove: also remove what is not
+    planned.
 
     Returns what was changed, one text per change. Raises SandboxError naming the namespace.
     """
     existing = set(namespaces(sandbox))
     changes = []
     wanted = {space.name for space in plan.spaces}
-    for name in sorted(existing - wanted):
+    for name in sorted(existing - wanted) if remove else ():
         changes += remove_namespace(name)
     same = _unchanged(plan, former, existing)
     todo = [space for space in plan.spaces if space.name not in same]

@@ -105,7 +105,7 @@ def lab(sandbox: str, snapshot: Snapshot) -> Space:
     gateways = [
         with_prefix(subnet.gateway, (subnet,))
         for subnet in snapshot.subnets
-        if subnet.network_id in external and subnet.gateway
+        if subnet.network_id in external and subnet.gateway and is_ipv4(subnet.gateway)
     ]
     addresses = tuple(dict.fromkeys((EXTERNAL_ADDRESS, *gateways)))
     return Space(
@@ -131,14 +131,15 @@ def network_space(sandbox: str, network_id: str, snapshot: Snapshot) -> Space:
 
 def router_space(sandbox: str, router: Router, snapshot: Snapshot) -> Space:
     """A router: addresses in its networks and outside, translation, default route."""
-    addresses: dict[str, tuple[str, ...]] = {
-        names.link('i', interface.port_id): (interface.address,) for interface in router.interfaces
-    }
+    addresses: dict[str, tuple[str, ...]] = {}
+    for interface in router.interfaces:
+        link = names.link('i', interface.port_id)
+        addresses[link] = (*addresses.get(link, ()), *filter(is_ipv4, [interface.address]))
     floating = [item for item in snapshot.floating_ips if item.router_id == router.id]
     route = None
     if router.external:
         subnets = [subnet for subnet in snapshot.subnets if subnet.network_id == router.external.network_id]
-        own = tuple(with_prefix(address, subnets) for address in router.external.addresses)
+        own = tuple(with_prefix(address, subnets) for address in filter(is_ipv4, router.external.addresses))
         addresses[ROUTER_EXTERNAL] = (*own, *(f'{item.address}/32' for item in floating))
         homes = [subnet for subnet in subnets for address in router.external.addresses if inside(address, subnet)]
         route = next((subnet.gateway for subnet in homes if subnet.gateway), None)
@@ -172,7 +173,7 @@ def router_wires(sandbox: str, router: Router, snapshot: Snapshot) -> list[Wire]
                 mtus.get(router.external.network_id, 1500),
             )
         )
-    for interface in router.interfaces:
+    for interface in {interface.port_id: interface for interface in router.interfaces}.values():
         wires.append(
             Wire(
                 (
@@ -202,6 +203,11 @@ def made_mac(identifier: str) -> str:
     """A locally administered MAC that follows from an id."""
     digest = hashlib.sha256(identifier.encode()).hexdigest()
     return '02:' + ':'.join(digest[index : index + 2] for index in range(0, 10, 2))
+
+
+def is_ipv4(address: str) -> bool:
+    """Whether an address, with or without prefix, is of version 4; the lab carries no other."""
+    return ipaddress.ip_interface(address).version == 4
 
 
 def inside(address: str, subnet: Subnet) -> bool:

@@ -36,6 +36,13 @@ PROTOCOLS = {
     'pgm': 113,
     'sctp': 132,
     'udplite': 136,
+    'ipv6-encap': 41,
+    'ipv6-route': 43,
+    'ipv6-frag': 44,
+    'icmpv6': 58,
+    'ipv6-icmp': 58,
+    'ipv6-nonxt': 59,
+    'ipv6-opts': 60,
 }
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
 
@@ -121,7 +128,7 @@ def router_rules(gateway: Gateway | None, floating_ips: Sequence[FloatingIP], ex
 
 
 def _protocol(rule: Rule) -> list[str]:
-    if rule.protocol in (None, 'any', '0', ''):
+    if rule.protocol in (None, 'any', 'ip', '0', ''):
         return []
     name = str(rule.protocol).lower()
     name = PROTOCOL_NAMES.get(int(name), name) if name.isdigit() else name

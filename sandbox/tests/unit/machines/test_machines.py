@@ -1,0 +1,182 @@
+"""What is decided about a server before anything is started."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scs_sandbox.errors import SandboxError
+from scs_sandbox.machines import cgroups, disk, links, process
+from scs_sandbox.machines.cgroups import Hierarchy, Layout, Limits
+from scs_sandbox.machines.model import Bind, Image, Port, Server, parse_server
+
+pytestmark = pytest.mark.unit
+
+ID = '6005052a-3a34-59e3-815f-5cebba3097eb'
+PORT = {
+    'id': ID,
+    'mac': 'FA:16:3E:00:00:01',
+    'network_id': ID,
+    'addresses': ['10.0.0.5/24'],
+    'gateway': '10.0.0.1',
+    'mtu': 1442,
+}
+V1 = """\
+30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
+31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+32 30 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+33 30 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,release_agent=/x,name=systemd
+34 30 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+"""
+V2 = '30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n'
+
+
+def server(**changes: Any) -> Server:
+    return parse_server(
+        {
+            'id': ID,
+            'name': 'One Two',
+            'hostname': 'one',
+            'state': 'running',
+            'image': 'plain',
+            'memory_mb': 1024,
+            'vcpus': 2,
+            'ports': [PORT],
+            'user_data': base64.b64encode(b'#cloud-config\n').decode(),
+            'keys': ['ssh-ed25519 AAAA x'],
+            'metadata': {'a': 'b'},
+            'availability_zone': 'nova',
+            **changes,
+        }
+    )
+
+
+def test_layout_version_one() -> None:
+    layout = cgroups.detect(V1)
+    assert layout.version == 1
+    assert [h.options for h in layout.hierarchies] == ['cpu,cpuacct', 'memory', 'name=systemd']
+    assert cgroups.groups(layout, 'box', ID)[1] == Path(f'/sys/fs/cgroup/memory/scs-sandbox-box/{ID}')
+
+
+def test_layout_version_two() -> None:
+    assert cgroups.detect(V2) == Layout(2, (Hierarchy(Path('/sys/fs/cgroup'), ''),))
+
+
+def test_without_a_hierarchy_for_systemd_the_cure_is_told() -> None:
+    with pytest.raises(SandboxError, match='name=systemd'):
+        cgroups.detect(V1.replace('name=systemd', 'name=other'))
+
+
+def test_limits_of_the_flavor_in_both_versions() -> None:
+    limits = Limits(1 << 30, 2)
+    assert cgroups.values(cgroups.detect(V2), limits) == (
+        {'memory.max': str(1 << 30), 'cpu.max': '200000 100000', 'pids.max': '8192'},
+    )
+    first, second, third = cgroups.values(cgroups.detect(V1), limits)
+    assert first == {'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '200000'}
+    assert second == {'memory.limit_in_bytes': str(1 << 30)}
+    assert third == {}
+
+
+def test_create_and_remove_on_a_plain_directory(tmp_path: Path) -> None:
+    layout = Layout(2, (Hierarchy(tmp_path, ''),))
+    made = cgroups.create(layout, 'box', ID, Limits(1 << 30, 1))
+    assert (made[0] / 'memory.max').read_text() == str(1 << 30)
+    assert (tmp_path / 'cgroup.subtree_control').read_text() == '+cpu +memory +pids'
+    assert cgroups.console_group(layout, 'box').is_dir()
+
+
+def test_config_drive_and_identity() -> None:
+    files = disk.files(server())
+    drive = disk.CONFIG_DRIVE
+    meta = json.loads(files[f'{drive}/meta_data.json'])
+    assert (meta['uuid'], meta['hostname'], meta['meta'], meta['public_keys']) == (
+        ID,
+        'one',
+        {'a': 'b'},
+        {'key-0': 'ssh-ed25519 AAAA x'},
+    )
+    assert files[f'{drive}/user_data'] == b'#cloud-config\n'
+    assert files['etc/hostname'] == b'one\n'
+    assert b'10.0.0.5 one\n' in files['etc/hosts']
+    assert len(files['etc/machine-id']) == 33
+    assert f'{drive}/user_data' not in disk.files(server(user_data=None))
+
+
+def test_user_data_that_is_no_base64_is_an_error() -> None:
+    with pytest.raises(SandboxError, match='not base64'):
+        disk.files(server(user_data='x'))
+
+
+def test_secrets_are_readable_for_root_only(tmp_path: Path) -> None:
+    place = disk.Place(tmp_path / ID)
+    disk.create(place, server(), Image(tmp_path, private=('/var/lib/etcd',)))
+    assert (place.upper / disk.CONFIG_DRIVE / 'user_data').stat().st_mode & 0o777 == 0o600
+    assert place.directory.stat().st_mode & 0o777 == 0o700
+    assert (place.directory / 'private/var-lib-etcd').is_dir()
+
+
+def test_a_disk_is_made_once_and_a_half_made_one_again(tmp_path: Path) -> None:
+    place, image = disk.Place(tmp_path / ID), Image(tmp_path)
+    (place.upper / 'etc').mkdir(parents=True)
+    (place.upper / 'etc/half').touch()
+    disk.create(place, server(), image)
+    assert not (place.upper / 'etc/half').exists()
+    (place.upper / 'etc/hostname').write_text('changed by the server\n')
+    disk.create(place, server(), image)
+    assert (place.upper / 'etc/hostname').read_text() == 'changed by the server\n'
+
+
+def test_binds_end_with_what_is_shared(tmp_path: Path) -> None:
+    found = disk.binds(disk.Place(tmp_path), Image(tmp_path, ('/var/lib/etcd',)), (Bind(Path('/tools'), '/opt/tools'),))
+    assert [bind.target for bind in found][:2] == ['/var/lib/etcd', '/proc/meminfo']
+    assert found[-1] == Bind(Path('/tools'), '/opt/tools', read_only=True)
+    assert not found[0].read_only
+
+
+def test_meminfo_shows_the_flavor() -> None:
+    assert disk.meminfo(512).splitlines()[0] == 'MemTotal:         524288 kB'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'state': 'paused'}, 'neither running nor stopped'),
+        ({'memory_mb': 0}, 'too little'),
+        ({'id': '../../etc'}, 'id is malformed'),
+        ({'hostname': 'a b'}, 'hostname'),
+        ({'ports': [{**PORT, 'mac': 'nonsense'}]}, 'malformed'),
+        ({'ports': [{'id': ID}]}, 'missing'),
+    ],
+)
+def test_a_malformed_server_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SandboxError, match=message):
+        server(**changes)
+
+
+def test_addresses_are_set_before_the_interface_comes_up() -> None:
+    port = Port(ID, 'fa:16:3e:00:00:01', ID, ('10.0.0.5/24',), '10.0.0.1', 1442)
+    assert links.guest_commands(port, 'eth0', 0) == [
+        'addr add 10.0.0.5/24 dev eth0',
+        'link set eth0 mtu 1442 up',
+        'route add default via 10.0.0.1 dev eth0',
+    ]
+    assert links.guest_commands(port, 'eth1', 100)[-1].endswith('metric 100')
+    assert links.free_interface({'eth0', 'eth2'}) == 'eth1'
+
+
+def test_a_process_is_known_by_its_start_time(tmp_path: Path) -> None:
+    start = process.start_time(os.getpid())
+    assert start is not None
+    assert process.alive(process.Process(os.getpid(), start))
+    assert not process.alive(process.Process(os.getpid(), start - 1))
+    path = tmp_path / 'record.json'
+    process.record(path, init=process.Process(1, 2))
+    assert process.recorded(path) == {'init': process.Process(1, 2)}
+    path.write_text('{"init": {"pid"')
+    assert process.recorded(path) == {}
