@@ -67,7 +67,7 @@ def test_up_again_changes_nothing(up: PlaneHost) -> None:
     assert {row['name']: row['pid'] for row in up.status()['processes']} == before
 
 
-@pytest.mark.parametrize('name', ['cso', 'capi', 'apiserver', 'etcd', 'registry'])
+@pytest.mark.parametrize('name', ['cso', 'apiserver', 'etcd'])
 def test_a_killed_process_is_named_and_healed(up: PlaneHost, name: str) -> None:
     kill(up, name)
     seen = up.scs_ci('status')
