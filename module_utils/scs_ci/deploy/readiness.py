@@ -20,6 +20,8 @@ class State:
     failed: bool = False
 
 
+# Nobody has taken notice yet: whoever should is slow or dead, and the object is not to blame.
+UNSEEN = 'not looked at yet'
 ABSENT = State(False, 'absent')
 
 
@@ -46,7 +48,7 @@ def cluster_class(obj: Object | None) -> State:
     if is_true(obj, 'VariablesReconciled') and current:
         return State(True, 'variables reconciled')
     entry = condition(obj, 'VariablesReconciled')
-    return State(False, condition_text(entry) if entry else 'not looked at yet')
+    return State(False, condition_text(entry) if entry else UNSEEN)
 
 
 def topology(obj: Object | None) -> State:
@@ -58,7 +60,7 @@ def topology(obj: Object | None) -> State:
         return ABSENT
     entry = condition(obj, 'TopologyReconciled')
     if entry.get('observedGeneration') != obj['metadata'].get('generation'):
-        return State(False, 'not looked at yet')
+        return State(False, UNSEEN)
     return State(True, 'topology reconciled') if entry.get('status') == 'True' else State(False, condition_text(entry))
 
 
@@ -104,7 +106,7 @@ def _false(obj: Object) -> str:
     entries.sort(key=lambda entry: (not entry.get('message'), entry.get('type') == 'Ready'))
     if entries:
         return condition_text(entries[0])
-    return 'not ready, though no condition is False' if conditions(obj) else 'not looked at yet'
+    return 'not ready, though no condition is False' if conditions(obj) else UNSEEN
 
 
 PREDICATES: dict[str, Callable[[Object | None], State]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..core.clock import Clock, Expired, wait
 from .diagnosis import Complaint, problem
 from .kinds import Object, title
-from .readiness import PREDICATES, State
+from .readiness import ABSENT, PREDICATES, UNSEEN, State
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ LIMITS = {
     ),
     'ClusterClass': Limit(60, 'Cluster API reconciles a class within seconds, slower after an error', product=True),
     'Cluster': Limit(
-        60, 'a conflict or a late webhook passes within seconds; what stays is a faulty class', product=True
+        120,
+        'a conflict or a late webhook passes within seconds, even on a busy host; what stays is a fault',
+        product=True,
     ),
     'OpenStackCluster': Limit(420, 'networks take seconds, but a load balancer of a busy Octavia takes minutes'),
     'OpenStackServer': Limit(600, 'the first server on a host waits for the image to be copied there'),
@@ -77,7 +79,8 @@ def await_ready(
         ended = wait(poll, limit.seconds, subject, pause=PAUSE, clock=clock)
     except Expired:
         answer = f'{last[0].text} after {limit.seconds:.0f} s ({limit.reason})'
-        raise problem('gave up on', subject, answer, _causes(evidence, failures, subject), limit.product) from None
+        product = limit.product and last[0].text not in (ABSENT.text, UNSEEN)
+        raise problem('gave up on', subject, answer, _causes(evidence, failures, subject), product) from None
     if ended.state.failed or ended.found is None:
         causes = _causes(evidence, failures, subject)
         raise problem('cannot bring up', subject, ended.state.text, causes, limit.product)

@@ -65,6 +65,9 @@ def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
 
 def test_release_that_is_not_in_the_registry(new_run: NewRun) -> None:
     run = new_run()
+    run.edit(
+        f'{TEMPLATES}/openstack.yaml', '# What', '# whatever'
+    )  # another hash: the operator keeps what it fetched once
     run.publish('another/repository')
     assert run.deploy().returncode in (Exit.FAILED, Exit.ERROR)
     assert 'ClusterStackRelease' in run.record()['reason']

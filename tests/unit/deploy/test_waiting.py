@@ -84,6 +84,11 @@ def test_expired_wait_says_where_it_stood_and_why_that_long() -> None:
     assert caught.value.answer == 'BUILD after 5 s (five seconds are enough)'
 
 
+def test_object_that_nobody_looks_at_is_not_to_blame() -> None:
+    with pytest.raises(errors.InfrastructureProblem, match='absent after 5 s'):
+        watch('Cluster', looks(None))
+
+
 def test_covered_failure_is_remembered() -> None:
     look = looks(
         topology('ReconcileFailed', 'doc is missing path'), topology('MachineDeploymentsCreatePending', 'later')
