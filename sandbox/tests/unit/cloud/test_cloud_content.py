@@ -10,23 +10,21 @@ from scs_sandbox.cloud import content
 
 pytestmark = pytest.mark.unit
 SYSTEM = content.System('debian', '12', 'Debian 12', 'debian', 'x86_64')
-MANDATORY_IMAGE_PROPERTIES = set(
-    [
-        'architecture',
-        'min_disk',
-        'min_ram',
-        'os_version',
-        'os_distro',
-        'hw_disk_bus',
-        'replace_frequency',
-        'uuid_validity',
-        'provided_until',
-        'image_source',
-        'image_description',
-        'image_build_date',
-        'image_original_user',
-    ]
-)
+MANDATORY_IMAGE_PROPERTIES = {
+    'architecture',
+    'min_disk',
+    'min_ram',
+    'os_version',
+    'os_distro',
+    'hw_disk_bus',
+    'replace_frequency',
+    'uuid_validity',
+    'provided_until',
+    'image_source',
+    'image_description',
+    'image_build_date',
+    'image_original_user',
+}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Sandboxes that come and go: two regions, two side by side, killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scs_sandbox import names, processes
+from scs_sandbox.network import apply
+
+from .cloud_world import CloudWorld
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+KILL_AFTER = (1.0, 3.0, 6.0)  # seconds: while the lab is made, while services start, while they answer
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[CloudWorld]:
+    """A sandbox of this test alone."""
+    world = CloudWorld(f'o{os.getpid()}', tmp_path / 'home')
+    yield world
+    world.demand('down')
+    assert leftovers(world) == []
+
+
+def leftovers(world: CloudWorld) -> list[str]:
+    """What is still there of a sandbox."""
+    found = [f'namespace {n}' for n in apply.namespaces(world.name)]
+    found += [f'process {p.pid}' for p in processes.marked(str(world.state))]
+    found += [
+        f'mount {line}' for line in Path('/proc/self/mountinfo').read_text().splitlines() if str(world.state) in line
+    ]
+    groups = Path('/sys/fs/cgroup').glob(f'**/{names.control_group(world.name)}')
+    return (
+        found + [f'control group {g}' for g in groups] + ([f'directory {world.state}'] if world.state.exists() else [])
+    )
+
+
+def network(c: Any) -> str:
+    """A network with the same addresses in every cloud."""
+    made = c.network.create_network(name='t')
+    c.network.create_subnet(network_id=made.id, ip_version=4, cidr='10.8.0.0/24')
+    return str(made.id)
+
+
+def test_two_sandboxes_do_not_see_each_other(cloud: CloudWorld, other: CloudWorld) -> None:
+    other.demand('up')
+    assert other.status()['up']
+    first, second = cloud.ask(network), other.ask(network)
+    assert first not in other.ask(lambda c: [n.id for n in c.network.networks()])
+    assert (cloud.state / 'credentials.json').read_text() != (other.state / 'credentials.json').read_text()
+    other.wait_server(other.boot(second), 'ACTIVE')
+    assert cloud.status()['servers'] == []
+    cloud.ask(lambda c: c.network.delete_network(first))
+
+
+def test_two_regions_share_identity_and_network(other: CloudWorld) -> None:
+    other.demand('up', '--regions', '2')
+    assert [r['name'] for r in other.status()['regions']] == ['RegionOne', 'RegionTwo']
+    here, there = other.ask(network), other.ask(network, 'sandbox-RegionTwo')
+    assert here != there
+    projects = [other.ask(lambda c: c.current_project_id, cloud) for cloud in ('sandbox', 'sandbox-RegionTwo')]
+    assert projects[0] == projects[1]
+
+    def floating(c: Any) -> str:
+        return str(c.network.create_ip(floating_network_id=c.network.find_network('public').id).floating_ip_address)
+
+    assert int(other.ask(floating).split('.')[2]) <= 20 < int(other.ask(floating, 'sandbox-RegionTwo').split('.')[2])
+    other.wait_server(other.boot(here), 'ACTIVE')
+
+
+@pytest.mark.parametrize('seconds', KILL_AFTER)
+def test_killed_up_is_cleaned_by_down(other: CloudWorld, seconds: float) -> None:
+    command = [sys.executable, '-m', 'scs_sandbox', '--name', other.name, 'up']
+    env = {
+        **os.environ,
+        'PYTHONPATH': str(Path(__file__).resolve().parents[2]),
+        'SCS_SANDBOX_HOME': str(other.state.parent),
+    }
+    started = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    started.send_signal(signal.SIGKILL)
+    started.wait(10)
+    other.demand('down')
+    assert leftovers(other) == []
+
+
+def test_down_after_everything_was_killed(other: CloudWorld) -> None:
+    other.demand('up')
+    other.wait_server(other.boot(other.ask(network)), 'ACTIVE')
+    for row in other.status()['processes']:
+        os.kill(row['pid'], signal.SIGKILL)
+    assert other.run('status').returncode == 3
+    removed = other.demand('down')
+    assert 'namespace' in removed
+    assert leftovers(other) == []
+    assert 'down already' in other.demand('down')
+
+
+def test_killed_service_is_started_again(other: CloudWorld) -> None:
+    other.demand('up')
+    glance = next(p for p in other.status()['processes'] if p['name'].endswith('glance'))
+    os.kill(glance['pid'], signal.SIGKILL)
+    other.demand('up')
+    assert other.status()['up']
+    assert other.ask(lambda c: len(list(c.image.images()))) > 0
