@@ -50,7 +50,7 @@ class Record:
 
     version: key of the version, or None for a stage of the whole run. started: ISO 8601, UTC. reason: one line, empty
     when passed without remark. verdict: class of the problem ('product', 'quota', 'network', …) or
-    empty. facts: whatever later stages and readers need, never a secret. artifacts: paths relative to the run directory.
+    empty. facts: whatever later stages and readers need, never a secret. artifacts: paths relative to the run.
     simulated: what was not real on the way to this record.
     """
 
@@ -100,7 +100,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """run.json, never with a secret. id: Zuul build UUID or generated. expires: ISO 8601, UTC; then a janitor purges."""
+    """run.json, never with a secret. id: Zuul build UUID or generated. expires: ISO 8601, UTC; then janitors purge."""
 
     id: str
     owner: str
