@@ -36,9 +36,10 @@ flavor = cloud.compute.find_flavor('SCS-2V-4-20s')
 port = cloud.network.create_port(network_id=net.id, security_group_ids=[group.id])
 address = cloud.network.create_ip(floating_network_id=public.id, port_id=port.id).floating_ip_address
 began = time.monotonic()
-cloud.compute.create_server(name='b', image_id=image.id, flavor_id=flavor.id, networks=[{'port': port.id}], key_name='b')
-login = ['ssh', '-i', key, '-oStrictHostKeyChecking=no', '-oUserKnownHostsFile=/dev/null', '-oConnectTimeout=1', '-oBatchMode=yes',
-         image.properties['image_original_user'] + '@' + address, 'true']
+body = {'name': 'b', 'image_id': image.id, 'flavor_id': flavor.id, 'key_name': 'b'}
+cloud.compute.create_server(**body, networks=[{'port': port.id}])
+options = ['-oStrictHostKeyChecking=no', '-oUserKnownHostsFile=/dev/null', '-oConnectTimeout=1', '-oBatchMode=yes']
+login = ['ssh', '-i', key, *options, image.properties['image_original_user'] + '@' + address, 'true']
 while subprocess.run(login, capture_output=True).returncode:
     if time.monotonic() - began > float(sys.argv[2]):
         sys.exit('no login')

@@ -3,17 +3,15 @@ sandbox."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import sqlite3
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
-from . import layout, secrets, template
+from . import layout, secrets, sqlite, template
 from .model import DATABASES, HOME_SERVICES, POOLS, SERVICES, Credentials, Region
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -49,9 +47,11 @@ def clone(source: Path, region: Region, credentials: Credentials, prefix: Path) 
 def add_region(home: Region, region: Region) -> None:
     """Tell the Keystone of the home region about the services of another one."""
     database = home.data / 'keystone.db'
-    with contextlib.closing(sqlite3.connect(database, timeout=60)) as link, link:
+    with sqlite.opened(database) as link:
+        link.execute('begin')
         known = link.execute('select count(*) from region where id = ?', (region.name,)).fetchone()[0]
         if known:
+            link.execute('rollback')
             return
         link.execute('insert into region (id, description, extra) values (?, ?, ?)', (region.name, '', '{}'))
         rows = link.execute('select service.id, service.extra from service').fetchall()
@@ -63,6 +63,7 @@ def add_region(home: Region, region: Region) -> None:
                     ' values (?, ?, ?, ?, ?, 1, ?)',
                     (uuid.uuid4().hex, interface, names[service.name], region.url(service.name), '{}', region.name),
                 )
+        link.execute('commit')
 
 
 def read_info(source: Path) -> dict[str, Any]:
@@ -101,6 +102,6 @@ def pool_statements(index: int) -> list[Statement]:
 
 
 def _change(region: Region, name: str, statements: Iterable[Statement]) -> None:
-    with contextlib.closing(sqlite3.connect(region.data / f'{name}.db', isolation_level=None)) as link:
+    with sqlite.opened(region.data / f'{name}.db') as link:
         for text, values in statements:
             link.execute(text, values)

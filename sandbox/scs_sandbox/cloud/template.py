@@ -8,7 +8,6 @@ import json
 import os
 import secrets as random
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from typing import Any
 
 from .. import cache, names, processes
 from ..run import run
-from . import config, content, layout, secrets, start
+from . import config, content, layout, secrets, sqlite, start
 from .model import APPLICATION_CREDENTIAL, DATABASES, MEMBER_ROLES, PROJECTS, SERVICES, Credentials, Region
 
 DATABASE_TIMEOUT = 300.0  # seconds for one service; the slowest (cinder, nova) take 20 s on 2 quiet cores
@@ -91,7 +90,7 @@ def create_databases(region: Region, credentials: Credentials, prefix: Path) -> 
         for job in [pool.submit(_create, region, name, credentials, prefix) for name in names]:
             job.result()
     for name in DATABASES:
-        with contextlib.closing(sqlite3.connect(region.data / f'{name}.db')) as database:
+        with sqlite.opened(region.data / f'{name}.db') as database:
             database.execute('pragma journal_mode=wal')
 
 
@@ -199,7 +198,7 @@ def sweep() -> list[str]:
 def _pack(region: Region, place: Path) -> None:
     for name in DATABASES:
         path = region.data / f'{name}.db'
-        with contextlib.closing(sqlite3.connect(path)) as database:
+        with sqlite.opened(path) as database:
             database.execute('pragma wal_checkpoint(truncate)')
             database.execute('pragma journal_mode=delete')
             database.execute('vacuum')
