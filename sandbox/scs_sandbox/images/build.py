@@ -36,6 +36,7 @@ PACKAGES = (
     'zstd',
 )
 COMPONENTS = ('main', 'universe')
+UPDATE_TIMEOUT = 300.0  # seconds; 5 s with a near mirror
 BUILD_TIMEOUT = 900.0  # seconds; 60 s on 2 cores with a near mirror, the rest is for a slow one
 EXCLUDED = ('/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*')
 FACTS_PROGRAM = """
@@ -133,58 +134,43 @@ def facts(entry: Path) -> Facts:
 
 
 def _build(place: Path, release: Release) -> None:
-    targets = run(
-        [
-            'apt-get',
-            'indextargets',
-            '--format',
-            '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)',
-            'Created-By: Packages',
-        ],
-        what='cannot list package sources',
-        subject='of this host',
-    )
-    lines = sources(targets, release)
-    if not lines:
-        raise SandboxError(
-            'cannot build image',
-            'plain',
-            f'apt knows no package source of {release.distro} {release.codename}',
-            'run apt-get update',
-        )
     root = tree(place)
+    included = f'--include={",".join(PACKAGES)}'
+    builder = ['mmdebstrap', '--variant=minbase', '--mode=root', '--quiet', *_options(), included]
     run(
-        [
-            'mmdebstrap',
-            '--variant=minbase',
-            '--mode=root',
-            '--quiet',
-            *_options(),
-            f'--include={",".join(PACKAGES)}',
-            release.codename,
-            str(root),
-            *lines,
-        ],
+        [*builder, release.codename, str(root), *_host_sources(release)],
         what='cannot build image',
         subject='plain',
         timeout=BUILD_TIMEOUT,
         advice='check that apt-get can install packages on this host',
     )
     customize.customize(root)
-    run(['chroot', str(root), 'systemctl', 'enable', 'ssh'], what='cannot enable sshd in image', subject='plain')
-    run(
-        ['chroot', str(root), 'systemctl', 'set-default', 'multi-user.target'],
-        what='cannot set boot target of image',
-        subject='plain',
-    )
-    found = json.loads(
-        run(
-            ['chroot', str(root), 'python3', '-B', '-c', FACTS_PROGRAM],
-            what='cannot read facts of image',
-            subject='plain',
-        )
-    )
+    _inside(root, 'systemctl', 'enable', 'ssh')
+    _inside(root, 'systemctl', 'set-default', 'multi-user.target')
+    found = json.loads(_inside(root, 'python3', '-B', '-c', FACTS_PROGRAM))
     (place / 'facts.json').write_text(json.dumps(asdict(Facts(**found, architecture=platform.machine()))) + '\n')
+
+
+def _inside(root: Path, *command: str) -> str:
+    return run(['chroot', str(root), *command], what=f'cannot run {command[0]} in image', subject='plain')
+
+
+def _host_sources(release: Release) -> list[str]:
+    """The host's own package sources; apt knows their origin once it has fetched their lists."""
+    command = ['apt-get', 'indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)']
+    for update in (False, True):
+        if update:
+            run(
+                ['apt-get', 'update', '-q'],
+                what='cannot update package lists',
+                subject='of this host',
+                timeout=UPDATE_TIMEOUT,
+            )
+        targets = run([*command, 'Created-By: Packages'], what='cannot list package sources', subject='of this host')
+        if lines := sources(targets, release):
+            return lines
+    answer = f'apt knows no package source of {release.distro} {release.codename}'
+    raise SandboxError('cannot build image', 'plain', answer, 'look into /etc/apt/sources.list.d')
 
 
 def _options() -> list[str]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from scs_sandbox import images, lab, sweep
 from scs_sandbox.agent.store import write_config
-from scs_sandbox.machines.model import Image
+from scs_sandbox.machines.model import Bind, Image
 
 from .world import ALL, World, allow, start_agent
 
@@ -28,9 +27,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     state.mkdir(mode=0o700)
     key = base / 'key'
     subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], check=True)
+    shared = base / 'shared'
+    shared.mkdir()
+    (shared / 'note').write_text('from the host\n')
     try:
         lab.up(state.name)
-        write_config(state, state.name, {'plain': Image(images.tree(entry))})
+        write_config(state, state.name, {'plain': Image(images.tree(entry))}, (Bind(shared, '/opt/shared'),))
         agent = start_agent(state)
         made = World(state, key, groups={'ssh': [ALL, allow(22)], 'closed': [ALL]})
         made.send_network()
@@ -50,9 +52,3 @@ def site(world: World) -> Iterator[World]:
     world.sites.clear()
     world.groups = {'ssh': [ALL, allow(22)], 'closed': [ALL]}
     world.send_network()
-
-
-@pytest.fixture
-def cgroup_root() -> Path:
-    """Where control groups are mounted."""
-    return Path('/sys/fs/cgroup')

@@ -16,7 +16,7 @@ from scs_sandbox.agent.client import AgentError
 from scs_sandbox.machines import cgroups
 from scs_sandbox.machines.process import alive, recorded
 
-from .world import World, allow, identifier, spaces, start_agent
+from .world import EXTERNAL, World, allow, identifier, spaces, start_agent
 
 pytestmark = pytest.mark.integration
 
@@ -31,10 +31,10 @@ def test_servers_on_overlapping_networks_are_reached_by_their_floating_ips(site:
     site.floating = {'one': '198.18.1.11', 'two': '198.18.1.12'}
     site.send_network()
     assert site.boot('one') == 'running'
-    first = site.ssh('198.18.1.11', 'hostname; sudo -n true && echo root', patience=20)
+    first = site.ssh('198.18.1.11', 'hostname; sudo -n true && echo root', patience=60)
     assert first.stdout.split() == ['one', 'root'], first.stderr
     site.boot('two')
-    assert site.ssh('198.18.1.12', 'hostname', patience=20).stdout.strip() == 'two'
+    assert site.ssh('198.18.1.12', 'hostname', patience=60).stdout.strip() == 'two'
     across = site.ssh(
         '198.18.1.11',
         'timeout 3 bash -c "</dev/tcp/198.18.1.12/22" && timeout 3 bash -c "</dev/tcp/198.18.1.11/22" && echo both',
@@ -67,7 +67,7 @@ def test_security_group_blocks_then_allows(site: World) -> None:
     site.boot('shut')
     site.boot('near')
     probe = 'timeout 1 bash -c "</dev/tcp/10.0.0.5/22" && echo open'
-    assert site.ssh('198.18.1.12', 'hostname', patience=20).returncode == 0
+    assert site.ssh('198.18.1.12', 'hostname', patience=60).returncode == 0
     assert site.ssh('198.18.1.11', 'hostname', patience=3).returncode == 255
     assert 'open' not in site.ssh('198.18.1.12', probe).stdout
     site.groups['closed'] = [*site.groups['closed'], allow(22, group=identifier('group-peers'))]
@@ -90,11 +90,11 @@ def test_addresses_cannot_be_borrowed_unless_port_security_is_off(site: World) -
     ping = 'timeout 3 ping -c 2 -W 1 -I 10.0.0.99 10.0.0.7 >/dev/null && echo answered'
     borrow = f'sudo -n ip addr add 10.0.0.99/24 dev eth0; {ping}'
     assert (
-        site.ssh('198.18.1.11', 'ping -c 1 -W 2 10.0.0.7 >/dev/null && echo answered', patience=20).stdout.strip()
+        site.ssh('198.18.1.11', 'ping -c 1 -W 2 10.0.0.7 >/dev/null && echo answered', patience=60).stdout.strip()
         == 'answered'
     )
     assert 'answered' not in site.ssh('198.18.1.11', borrow).stdout
-    assert 'answered' in site.ssh('198.18.1.12', borrow, patience=20).stdout
+    assert 'answered' in site.ssh('198.18.1.12', borrow, patience=60).stdout
 
 
 def test_console_shows_host_keys_and_files_survive_stop_reboot_and_start(site: World) -> None:
@@ -110,7 +110,7 @@ def test_console_shows_host_keys_and_files_survive_stop_reboot_and_start(site: W
     site.boot('one')
     assert (
         site.ssh(
-            '198.18.1.11', 'cat /etc/mark; cloud-init status --wait >/dev/null; echo kept > note; sync', patience=20
+            '198.18.1.11', 'cat /etc/mark; cloud-init status --wait >/dev/null; echo kept > note; sync', patience=60
         ).stdout.strip()
         == 'hi'
     )
@@ -121,12 +121,12 @@ def test_console_shows_host_keys_and_files_survive_stop_reboot_and_start(site: W
     assert site.boot('one', 'stopped') == 'stopped'
     assert site.ask('server-status', id=identifier('one'))['state'] == 'stopped'
     assert site.boot('one') == 'running'
-    assert site.ssh('198.18.1.11', 'cat note', patience=20).stdout.strip() == 'kept'
+    assert site.ssh('198.18.1.11', 'cat note', patience=60).stdout.strip() == 'kept'
     for hard in (False, True):
         before = recorded(site.state / 'servers' / identifier('one') / 'init.json')['init']
         assert site.ask('server-reboot', id=identifier('one'), hard=hard)['state'] == 'running'
         assert not alive(before)
-        assert site.ssh('198.18.1.11', 'cat note', patience=20).stdout.strip() == 'kept'
+        assert site.ssh('198.18.1.11', 'cat note', patience=60).stdout.strip() == 'kept'
 
 
 def test_a_reboot_from_inside_starts_again_and_a_crash_is_told(site: World) -> None:
@@ -136,12 +136,12 @@ def test_a_reboot_from_inside_starts_again_and_a_crash_is_told(site: World) -> N
     site.boot('one')
     record = site.state / 'servers' / identifier('one') / 'init.json'
     first = recorded(record)['init']
-    site.ssh('198.18.1.11', 'sudo -n systemctl reboot', patience=20)
+    site.ssh('198.18.1.11', 'sudo -n systemctl reboot', patience=60)
     limit = time.monotonic() + 20
     while alive(first) or not alive(recorded(record).get('init')):
         assert time.monotonic() < limit, 'not started again'
         time.sleep(0.1)
-    assert site.ssh('198.18.1.11', 'hostname', patience=20).returncode == 0
+    assert site.ssh('198.18.1.11', 'hostname', patience=60).returncode == 0
     os.kill(recorded(record)['init'].pid, signal.SIGKILL)
     time.sleep(0.2)
     assert site.ask('server-status', id=identifier('one'))['state'] == 'crashed'
@@ -156,9 +156,40 @@ def test_ports_are_attached_and_detached_while_running(site: World) -> None:
     site.boot('one')
     extra = {**site.servers['second']['ports'][0], 'gateway': None}
     site.ask('server-ports', id=identifier('one'), ports=[*site.servers['one']['ports'], extra])
-    assert '10.0.0.8/24' in site.ssh('198.18.1.11', 'ip -br addr show eth1', patience=20).stdout
+    assert '10.0.0.8/24' in site.ssh('198.18.1.11', 'ip -br addr show eth1', patience=60).stdout
     site.ask('server-ports', id=identifier('one'), ports=site.servers['one']['ports'])
     assert site.ssh('198.18.1.11', 'ip -br addr show eth1').returncode != 0
+
+
+def test_a_server_has_the_flavors_memory_and_sees_shared_directories(site: World) -> None:
+    site.add('one', 'left', '10.0.0.5', groups=['ssh'])
+    site.floating = {'one': '198.18.1.11'}
+    site.send_network()
+    site.boot('one')
+    assert site.ssh('198.18.1.11', 'cat /opt/shared/note', patience=40).stdout == 'from the host\n'
+    assert site.ssh('198.18.1.11', 'sudo -n touch /opt/shared/mine').returncode == 1
+    assert 'MemTotal:         524288 kB' in site.ssh('198.18.1.11', 'cat /proc/meminfo').stdout
+    greedy = site.ssh('198.18.1.11', 'python3 -c "x = bytearray(700 << 20)"; echo $?')
+    assert greedy.stdout.strip() == '137', greedy.stdout + greedy.stderr
+    assert site.ask('server-status', id=identifier('one'))['state'] == 'running'
+
+
+def test_a_server_directly_on_the_external_network(site: World) -> None:
+    site.add('one', 'left', '10.0.0.5', groups=['ssh'])
+    port = {
+        **site.servers['one']['ports'][0],
+        'network_id': EXTERNAL,
+        'addresses': ['198.18.1.50/16'],
+        'gateway': '198.18.0.1',
+    }
+    site.servers['one']['ports'] = [port]
+    site.ports['one'].update(network_id=EXTERNAL, addresses=['198.18.1.50'])
+    site.send_network()
+    site.boot('one')
+    assert site.ssh('198.18.1.50', 'hostname', patience=40).stdout.strip() == 'one'
+    site.groups['ssh'] = site.groups['closed']
+    site.send_network()
+    assert site.ssh('198.18.1.50', 'hostname').returncode == 255
 
 
 def test_delete_leaves_nothing(site: World) -> None:
@@ -206,7 +237,7 @@ def test_a_killed_agent_is_followed_by_one_that_adopts(site: World) -> None:
     start_agent(site.state)
     assert recorded(path) == before
     assert all(map(alive, before.values()))
-    assert site.ssh('198.18.1.11', 'hostname', patience=20).stdout.strip() == 'one'
+    assert site.ssh('198.18.1.11', 'hostname', patience=60).stdout.strip() == 'one'
     assert site.ask('server-status', id=identifier('gone'))['state'] == 'running'
     console = site.state / 'servers' / identifier('one') / 'console.log'
     site.ssh('198.18.1.11', 'sudo -n logger -p user.notice still-on-the-console')
