@@ -18,7 +18,7 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _lock(options: argparse.Namespace) -> int:
-    for name in options.name or [*environments.ENVIRONMENTS, *environments.LOCK_ONLY]:
+    for name in options.name or environments.INPUTS:
         print(environments.lock(name, options.upgrade))
     return PASSED
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     env.add_argument('name', help=', '.join([*environments.ENVIRONMENTS, *environments.ALIASES]))
     env.set_defaults(function=_env)
     lock = commands.add_parser('lock', help='resolve requirements into locks')
-    lock.add_argument('name', nargs='*', help='environment (default: all)')
+    lock.add_argument('name', nargs='*', help=f'{", ".join(environments.INPUTS)} (default: all)')
     lock.add_argument('--upgrade', action='store_true', help='take the newest versions instead of the locked ones')
     lock.set_defaults(function=_lock)
     build = commands.add_parser('tools', help='build the Go programs and print their directory')

@@ -1,12 +1,11 @@
 """Python environments, made by a pinned `uv` from the locks in requirements/."""
 
-import platform
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import apt, cache, paths
+from . import apt, cache, interpreters, paths
 from .problems import USAGE, SetupProblem
 from .process import run
 
@@ -18,10 +17,16 @@ MINIMUM_PYTHON = '3.11'
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment; `inputs` are the files that `lock` resolves, relative to the checkout."""
+    """One environment.
+
+    `inputs` are the files that `lock` resolves, relative to the checkout; without them it has the lock of `lock_of`.
+    `python` is the oldest interpreter that makes sense.
+    """
 
     name: str
-    inputs: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    lock_of: str = ''
+    python: tuple[int, int] = (3, 11)
 
 
 ENVIRONMENTS = {
@@ -30,18 +35,15 @@ ENVIRONMENTS = {
         Environment('product', ('setup.cfg', 'sandbox/setup.cfg', 'requirements/product.in')),
         Environment('openstack', ('requirements/openstack.in',)),
         Environment('ansible218', ('setup.cfg', 'requirements/ansible218.in')),
+        # Python 3.11 ends at ansible-core 2.19; the lock has the newest one of each Python.
+        Environment('ansible-newest', lock_of='product', python=(3, 12)),
     )
 }
 # Resolved, but never installed here: what a plane host gets.
 LOCK_ONLY = {'runtime': ('setup.cfg',)}
+INPUTS = {name: environment.inputs for name, environment in ENVIRONMENTS.items() if environment.inputs} | LOCK_ONLY
 # The sandbox's few libraries and the linters are part of `product`: one environment less to make.
 ALIASES = {'sandbox': 'product', 'lint': 'product', 'test': 'product'}
-
-
-def interpreter_id() -> str:
-    """What makes an environment of one interpreter useless for another one."""
-    version = '.'.join(str(part) for part in sys.version_info[:2])
-    return '|'.join([version, sys.base_prefix, platform.system(), platform.machine(), *platform.libc_ver()])
 
 
 def pinned_uv() -> str:
@@ -73,7 +75,7 @@ def uv() -> Path:
             INSTALL_SECONDS,
         )
 
-    entry = cache.ensure(paths.cache_root(), 'uv', cache.digest(version, interpreter_id()), make)
+    entry = cache.ensure(paths.cache_root(), 'uv', cache.digest(version, interpreters.own().identity), make)
     return entry / 'bin' / 'uv'
 
 
@@ -82,9 +84,9 @@ def lock_file(name: str) -> Path:
     return paths.REQUIREMENTS / f'{name}.txt'
 
 
-def entry_key(name: str) -> str:
+def entry_key(lock: Path, interpreter: interpreters.Interpreter) -> str:
     """Key of the cache entry of an environment: lock, interpreter, uv."""
-    return cache.digest(lock_file(name).read_bytes(), interpreter_id(), pinned_uv())
+    return cache.digest(lock.read_bytes(), interpreter.identity, pinned_uv())
 
 
 def ensure(name: str) -> Path:
@@ -98,8 +100,12 @@ def ensure(name: str) -> Path:
         known = ', '.join(sorted([*ENVIRONMENTS, *ALIASES]))
         raise SetupProblem(f'no environment {name!r}', f'known are {known}', 'choose one of them', USAGE)
 
+    environment = ENVIRONMENTS[name]
+    lock = lock_file(environment.lock_of or name)
+    interpreter = interpreters.at_least(environment.python)
+
     def make(directory: Path) -> None:
-        cache.say(f'environment {name} from {lock_file(name).relative_to(paths.CHECKOUT)}')
+        cache.say(f'environment {name} from {lock.relative_to(paths.CHECKOUT)}')
         tool = uv()
         what = f'cannot make the environment {name}'
         # Relocatable, because the directory is renamed when it is complete.
@@ -111,22 +117,22 @@ def ensure(name: str) -> Path:
                 '--relocatable',
                 '--allow-existing',
                 '--python',
-                sys.executable,
+                interpreter.path,
                 str(directory),
             ],
             what,
-            f'look at {sys.executable}: it must be a working Python {MINIMUM_PYTHON} or newer',
+            f'look at {interpreter.path}: it must be a working Python {MINIMUM_PYTHON} or newer',
             INSTALL_SECONDS,
         )
         run(
             [str(tool), 'pip', 'sync', '--quiet', '--compile-bytecode', '--strict', '--require-hashes']
-            + ['--python', str(directory / 'bin' / 'python'), str(lock_file(name))],
+            + ['--python', str(directory / 'bin' / 'python'), str(lock)],
             what,
             'check that this machine reaches a Python package index and that the disk has 1 GB free, then try again',
             INSTALL_SECONDS,
         )
 
-    return cache.ensure(paths.cache_root(), f'venv-{name}', entry_key(name), make)
+    return cache.ensure(paths.cache_root(), f'venv-{name}', entry_key(lock, interpreter), make)
 
 
 def lock(name: str, upgrade: bool = False) -> Path:
@@ -134,7 +140,7 @@ def lock(name: str, upgrade: bool = False) -> Path:
 
     Without `upgrade` a version that still fits stays as it is.
     """
-    inputs = LOCK_ONLY.get(name) or ENVIRONMENTS[ALIASES.get(name, name)].inputs
+    inputs = INPUTS[name]
     run(
         [str(uv()), 'pip', 'compile', '--quiet', '--universal', '--python-version', MINIMUM_PYTHON, '--generate-hashes']
         + ['--custom-compile-command', f'python3 setup/main.py lock {name}', '--no-emit-index-url']

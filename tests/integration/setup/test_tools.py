@@ -98,7 +98,7 @@ def test_helm_believes_in_the_kubernetes_of_the_plane(built: Path, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize('python', ['3.11', '3.12', '3.13'])
-@pytest.mark.parametrize('name', [*environments.ENVIRONMENTS, *environments.LOCK_ONLY])
+@pytest.mark.parametrize('name', list(environments.INPUTS))
 def test_lock_fits_each_python(name: str, python: str, tmp_path: Path) -> None:
     """Resolving the lock alone again, for one version, must find all of it."""
     target = tmp_path / 'resolved.txt'

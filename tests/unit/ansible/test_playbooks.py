@@ -21,11 +21,14 @@ ENV_SECONDS = 600
 ANSIBLE_SECONDS = 120
 
 
-@pytest.fixture(scope='module', params=['product', 'ansible218'])
+@pytest.fixture(scope='module', params=['product', 'ansible218', 'ansible-newest'])
 def programs(request: pytest.FixtureRequest) -> Path:
     """Directory with the programs of one Ansible version."""
     argv = [sys.executable, str(ROOT / 'setup/main.py'), 'env', request.param]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=ENV_SECONDS, check=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=ENV_SECONDS, check=False)
+    if done.returncode and 'cannot find Python' in done.stderr and request.param == 'ansible-newest':
+        pytest.skip(done.stderr)  # `product` has the newest that this machine's Python can run
+    assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip().splitlines()[-1]) / 'bin'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_setup import apt, checks, cli, doctor, documentation, e2e, environments, launch, paths, toolchain
+from scs_setup import apt, checks, cli, doctor, documentation, e2e, environments, interpreters, launch, paths, toolchain
 from scs_setup.problems import SetupProblem
 from scs_setup.process import run
 
@@ -75,8 +75,22 @@ def test_unknown_environment_names_the_known_ones() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_interpreters_that_do_not_answer_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (('python3.13', 'exit 127'), ('python3.12', 'echo 3 12 /opt/python'), ('python3.9', 'echo')):
+        (tmp_path / name).write_text(f'#!/bin/sh\n{text}\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setattr(interpreters, 'own', lambda: interpreters.Interpreter('/usr/bin/python3', (3, 11), '/usr'))
+    assert interpreters.at_least((3, 11)).path == '/usr/bin/python3'
+    assert interpreters.at_least((3, 12)).prefix == '/opt/python'
+    (tmp_path / 'python3.12').unlink()
+    with pytest.raises(SetupProblem, match='cannot find Python 3.12 or newer'):
+        interpreters.at_least((3, 12))
+
+
 def test_every_lock_is_pinned_with_hashes_and_names_no_host() -> None:
-    for name in [*environments.ENVIRONMENTS, *environments.LOCK_ONLY]:
+    for name in list(environments.INPUTS):
         lines = environments.lock_file(name).read_text().splitlines()
         packages = [line for line in lines if line and not line.startswith((' ', '#'))]
         assert packages, name
