@@ -50,7 +50,7 @@ PRODUCT_KINDS = frozenset(
 WAITING = re.compile(
     r'Waiting\w*|\w*NotReady|NotReady\w*|\w*Pending|Pending\w*|\w*Provisioning|\w*Deferred|NotAvailable|NotInitialized'
     r'|InternalError|NotYetReported|\w*Inspect\w*|\w*Unknown|Progressing|NotUpToDate|Scaling\w*|NoReplicas|DoesNotExist'
-    r'|ControlPlaneNotReady|\w*Ongoing|Creating|ReadyUnknown|NotReconciled|DependencyFailed'
+    r'|ControlPlaneNotReady|\w*Ongoing|Creating|\w*NotDownloadedYet|ReadyUnknown|NotReconciled|DependencyFailed'
 )
 # Conditions whose False is the good state, and two that say nothing about a cluster's coming up: classes with v1beta1
 # templates never have RefVersionsUpToDate, and nobody can be probed before there is a server.
@@ -74,7 +74,8 @@ LOG_ERROR = re.compile(r'(?:\berr="((?:[^"\\]|\\.)*)"|"error": ?"((?:[^"\\]|\\.)
 LOG_KIND = re.compile(r'"?controllerKind"?[=:] ?"(\w+)"')
 # Errors that every cluster's coming up brings with it.
 LOG_NOISE = re.compile(
-    r'connection to the workload cluster is down|cluster is not reachable|the object has been modified|context canceled'
+    r'connection to the workload cluster is down|cluster is not reachable|kubeconfig secret|has been modified'
+    r'|context canceled'
 )
 
 # A reason is one line; what comes after four complaints is in must-gather.
@@ -95,6 +96,11 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         'check the endpoint in the catalog and the way to it',
     ),
     (r'authentication|unauthorized|\b401\b|policynotauthorized|forbidden', CredentialProblem, 'check the credential'),
+    (
+        r'failed to download release|failed to resolve',
+        InfrastructureProblem,
+        'publish the release where the operator looks for it',
+    ),
     (
         r'doc is missing path|failed to apply patch|admission webhook|not declared|must be of type|no matches for kind',
         ProductProblem,

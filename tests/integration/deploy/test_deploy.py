@@ -69,8 +69,10 @@ def test_release_that_is_not_in_the_registry(new_run: NewRun) -> None:
         f'{TEMPLATES}/openstack.yaml', '# What', '# whatever'
     )  # another hash: the operator keeps what it fetched once
     run.publish('another/repository')
-    assert run.deploy().returncode in (Exit.FAILED, Exit.ERROR)
-    assert 'ClusterStackRelease' in run.record()['reason']
+    assert run.deploy().returncode == Exit.ERROR
+    record = run.record()
+    assert record['verdict'] == 'infrastructure'
+    assert 'failed to download release assets' in record['reason']
 
 
 def test_unknown_variable_is_told_with_the_known_ones(new_run: NewRun) -> None:

@@ -175,3 +175,15 @@ def test_log_counts_as_deep_as_the_kind_it_speaks_of() -> None:
     found = problem('gave up on', 'OpenStackServer of c0', 'not looked at yet', [logged, *above], product=False)
     assert found.answer.startswith('log of capo: no flavors were found: name=X; Machine m')
     assert 'flavor' in found.advice
+
+
+def test_release_missing_in_the_registry_is_no_fault_of_the_stack() -> None:
+    waiting = obj('ClusterStackRelease', 'r', ('Ready', 'ReleaseAssetsNotDownloadedYet', 'assets not downloaded yet'))
+    log = (
+        '{"controllerKind":"ClusterStackRelease","name":"ns/r","error":"failed to download release assets: not found"}'
+    )
+    found = problem(
+        'gave up on', 'r', 'z', complaints([waiting]) + log_complaints('cso', log, 'ns', ['r']), product=True
+    )
+    assert type(found) is errors.InfrastructureProblem
+    assert found.answer == 'log of cso: failed to download release assets: not found; z'
