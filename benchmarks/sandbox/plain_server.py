@@ -39,7 +39,10 @@ def memory(name: str, server: str) -> float:
     """Proportional set size of all processes of a server, MiB."""
     total = 0
     for pid in cgroups.processes(cgroups.groups(cgroups.host_layout(), name, identifier(server))):
-        rollup = Path(f'/proc/{pid}/smaps_rollup').read_text()
+        try:
+            rollup = Path(f'/proc/{pid}/smaps_rollup').read_text()
+        except ProcessLookupError:
+            continue  # it ended meanwhile
         total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith('Pss:'))
     return round(total / 1024, 1)
 
