@@ -89,7 +89,8 @@ def delete_links(namespace: str, links: Sequence[str]) -> None:
         try:
             run(['ip', '-n', namespace, 'link', 'delete', link], what='cannot delete', subject=f'{namespace} {link}')
         except SandboxError as error:
-            if 'Cannot find device' not in error.answer and names.namespace_path(namespace).exists():
+            gone = any(text in error.answer for text in ('Cannot find device', 'No such device'))
+            if not gone and names.namespace_path(namespace).exists():
                 raise
 
 
