@@ -24,7 +24,9 @@ KILL_TIMEOUT = 10.0  # seconds for the kernel to end all processes of a namespac
 START_TIMEOUT = 20.0  # seconds until systemd is process 1 (0.3 s when idle)
 INIT = '/lib/systemd/systemd'
 POWER_OFF = signal.SIGRTMIN + 3  # systemd: halt at once, as `systemctl start poweroff.target`
-HERE = Path(__file__).parent
+# Read once: an agent that runs while its checkout changes must not start half of the new programs.
+STAGE = (Path(__file__).parent / 'stage.sh').read_text()
+STARTER = (Path(__file__).parent / 'starter.py').read_text()
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,11 @@ def _launch(host: Host, server: Server, image: Image, groups: tuple[Path, ...]) 
         'console_group': str(console_group),
         'record': str(place.record),
         'console': str(place.console),
-        'command': ['/bin/sh', str(HERE / 'stage.sh')],
+        'command': ['/bin/sh', '-c', STAGE],
         'environment': environment,
     }
     run(
-        [sys.executable, '-I', '-S', str(HERE / 'starter.py')],
+        [sys.executable, '-I', '-S', '-c', STARTER],
         what='cannot start',
         subject=f'server {server.id}',
         text=json.dumps(plan),
