@@ -20,10 +20,12 @@ class Progress:
         log: Path | None = None,
         clock: Clock | None = None,
         redactor: Redactor | None = None,
+        elapsed: float = 0.0,
     ) -> None:
+        """elapsed: seconds that already count, for one of several processes that share a log."""
         self.stream = stream if stream is not None else sys.stderr
         self.log, self.clock, self.redactor = log, clock or SystemClock(), redactor or Redactor()
-        self.start = self.clock.monotonic()
+        self.start = self.clock.monotonic() - elapsed
         self.last: dict[str, str] = {}
 
     def say(self, text: str, subject: str = '') -> None:

@@ -27,12 +27,22 @@ def timestamp(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
+def _since(created: str, clock: Clock) -> float:
+    """Seconds since the run began, so that the lines of all its processes tell one time; 0 when a host's clock is behind."""
+    try:
+        begun = datetime.datetime.fromisoformat(created)
+    except ValueError:
+        return 0.0
+    return max(0.0, (clock.now() - begun).total_seconds()) if begun.tzinfo else 0.0
+
+
 class RunDirectory:
     """Typed access to the files of one run."""
 
     def __init__(self, path: Path, info: RunInfo, progress: Progress | None = None, clock: Clock | None = None) -> None:
         self.path, self.info, self.clock = path, info, clock or SystemClock()
-        self.progress = progress or Progress(log=path / 'progress.log', clock=self.clock)
+        elapsed = _since(info.created, self.clock)
+        self.progress = progress or Progress(log=path / 'progress.log', clock=self.clock, elapsed=elapsed)
         self.redactor = Redactor()
 
     @classmethod

@@ -1,5 +1,6 @@
 """The run directory: records are written whatever happens, and damaged ones are refused."""
 
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -213,3 +214,18 @@ def test_core_imports_only_the_standard_library() -> None:
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or '']
             assert all(n.split('.')[0] in sys.stdlib_module_names for n in names), (path.name, names)
+
+
+def test_all_processes_of_a_run_count_from_its_start(tmp_path: Path) -> None:
+    class Later:
+        def monotonic(self) -> float:
+            return 7.0
+
+        def now(self) -> datetime.datetime:
+            return datetime.datetime(2026, 11, 25, 0, 1, 30, tzinfo=datetime.UTC)
+
+        def sleep(self, seconds: float) -> None:
+            raise AssertionError('nothing waits here')
+
+    RunDirectory.create(tmp_path, INFO, clock=Later()).progress.say('hello')
+    assert (tmp_path / 'progress.log').read_text().split() == ['90.0s', 'hello']
