@@ -28,7 +28,7 @@ def timestamp(moment: datetime.datetime) -> str:
 
 
 def _since(created: str, clock: Clock) -> float:
-    """Seconds since the run began, so that the lines of all its processes tell one time; 0 when a host's clock is behind."""
+    """Seconds since the run began, so that all its processes tell one time; 0 when a host's clock is behind."""
     try:
         begun = datetime.datetime.fromisoformat(created)
     except ValueError:
