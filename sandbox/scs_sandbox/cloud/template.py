@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -60,6 +61,7 @@ def make(place: Path, prefix: Path, system: content.System, say: Say) -> None:
     """Create databases, start the services once in a namespace of their own, fill the cloud, stop, pack into the
     directory place."""
     work = place / 'work'
+    _end_orphans(work)
     region = Region(0, work, work)
     credentials = secrets.generate(random.token_hex(16))
     layout.write(region, credentials.passwords['service'], prefix)
@@ -157,7 +159,7 @@ def _fill(region: Region, credentials: Credentials, prefix: Path, netns: str, do
         text=json.dumps(order),
         timeout=CONTENT_TIMEOUT,
         environment=start.environment(region, prefix),
-        advice=f'look into the logs in {region.log} with --keep',
+        advice='run scs-sandbox up again; if that fails too, make the OpenStack environment again',
     )
 
 
@@ -179,9 +181,18 @@ def _namespace(address: str) -> Iterator[str]:
         run(['ip', 'netns', 'delete', name], what='cannot remove network namespace', subject=name)
 
 
-def sweep() -> list[str]:
-    """Remove what killed builds of a template left: namespaces of builders that are gone, and the services in them."""
+def sweep(home: Path | None = None) -> list[str]:
+    """Remove what killed builds of a template left: processes, files, network namespaces."""
     removed = []
+    for temporary in sorted((home or cache.cache_home()).glob('cloud-template-*.tmp')):
+        with temporary.with_suffix('.lock').open('a') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # somebody builds it right now
+            removed += _end_orphans(temporary / 'work')
+            shutil.rmtree(temporary, ignore_errors=True)
+            removed.append(f'unfinished cloud template {temporary}')
     for path in sorted(names.NETNS_DIRECTORY.glob(f'{NAMESPACE}*')):
         if processes.start_time(int(path.name.removeprefix(NAMESPACE))) is not None:
             continue
@@ -193,6 +204,13 @@ def sweep() -> list[str]:
         run(['ip', 'netns', 'delete', path.name], what='cannot remove network namespace', subject=path.name)
         removed.append(f'network namespace {path.name}')
     return removed
+
+
+def _end_orphans(work: Path) -> list[str]:
+    """End processes of a build whose builder was killed; they would go on writing into the databases of the next one."""
+    ended = processes.stop(processes.marked(str(work)))
+    shutil.rmtree(work, ignore_errors=True)
+    return [f'process {p.pid} of an unfinished cloud template' for p in ended]
 
 
 def _pack(region: Region, place: Path) -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from scs_sandbox import names, processes
+from scs_sandbox import environments, names, processes
+from scs_sandbox.cloud import template
 from scs_sandbox.network import apply
 
 from .cloud_world import CloudWorld
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
+KILL_LIMIT = 60.0  # seconds until a build has started its first process, which takes one on a quiet machine
 KILL_AFTER = (1.0, 3.0, 6.0)  # seconds: while the lab is made, while services start, while they answer
 
 
@@ -91,6 +93,27 @@ def test_killed_up_is_cleaned_by_down(other: CloudWorld, seconds: float) -> None
     started.wait(10)
     other.demand('down')
     assert leftovers(other) == []
+
+
+def test_killed_template_build_is_swept(tmp_path: Path) -> None:
+    program = (
+        'import sys; from pathlib import Path; from scs_sandbox.cloud import content, template;'
+        "system = content.System('debian', '12', 'Debian 12', 'debian', 'x86_64');"
+        'template.ensure(Path(sys.argv[1]), system, print, Path(sys.argv[2]))'
+    )
+    modules = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, '-c', program, str(environments.openstack()), str(tmp_path)]
+    builder = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': modules}, stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + KILL_LIMIT
+    while not (works := list(tmp_path.glob('*.tmp/work'))) or not processes.marked(str(works[0])):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    assert template.sweep(tmp_path) == []  # it is being built
+    builder.kill()
+    builder.wait(10)
+    assert any('process' in text for text in template.sweep(tmp_path))
+    assert processes.marked(str(works[0])) == []
+    assert [path.suffix for path in tmp_path.iterdir()] == ['.lock']
 
 
 def test_down_after_everything_was_killed(other: CloudWorld) -> None:
