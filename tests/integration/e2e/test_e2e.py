@@ -58,7 +58,7 @@ def test_no_secret_of_the_clouds_file_is_in_the_run_directory(green: Any, sandbo
     secrets = secrets_of(yaml.safe_load(sandbox.clouds.read_text(encoding='utf-8')))
     assert len(secrets) >= 3
     files = [path for path in green.directory.rglob('*') if path.is_file()]
-    assert len(files) > 15
+    assert len(files) > 20
     assert [f'{path}: {len(s)} characters' for path in files for s in secrets if s.encode() in path.read_bytes()] == []
     assert [secret for secret in secrets if secret in green.output] == []
     assert b'PRIVATE KEY' not in b''.join(path.read_bytes() for path in files)

@@ -33,18 +33,6 @@ def test_a_node_is_fit_for_the_management_plane(
         f' IdentitiesOnly yes\n StrictHostKeyChecking yes\n UserKnownHostsFile {tmp_path / "known_hosts"}\n',
         encoding='utf-8',
     )
-    done = sandbox.run(
-        *(
-            sys.executable,
-            '-m',
-            'pytest',
-            '-q',
-            '-p',
-            'no:cacheprovider',
-            '--hosts=ssh://node',
-            f'--ssh-config={config}',
-            CHECKS,
-        ),
-        timeout=CHECK_SECONDS,
-    )
+    pytest_words = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
+    done = sandbox.run(*pytest_words, '--hosts=ssh://node', f'--ssh-config={config}', CHECKS, timeout=CHECK_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
