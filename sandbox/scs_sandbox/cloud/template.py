@@ -207,7 +207,7 @@ def sweep(home: Path | None = None) -> list[str]:
 
 
 def _end_orphans(work: Path) -> list[str]:
-    """End processes of a build whose builder was killed; they would go on writing into the databases of the next one."""
+    """End processes of a build whose builder was killed; they would go on writing into the next one's databases."""
     ended = processes.stop(processes.marked(str(work)))
     shutil.rmtree(work, ignore_errors=True)
     return [f'process {p.pid} of an unfinished cloud template' for p in ended]
