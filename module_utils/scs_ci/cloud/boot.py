@@ -74,6 +74,8 @@ class Booter:
     def delete(self, doomed: Iterable[plan.Step]) -> None:
         """Delete servers and wait until they are gone: their quota, names and addresses are needed again."""
         todo = {step.server: step.name for step in doomed}
+        if not todo:
+            return
         self._parallel(lambda server: self._delete_one(server, todo[server]), todo)
         deadline = self.clock.monotonic() + DELETE_TIMEOUT
         while left := [s for s in self._servers() if s.id in todo and s.status not in plan.GONE]:

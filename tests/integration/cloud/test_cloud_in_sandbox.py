@@ -108,7 +108,7 @@ def test_provisions_converges_and_purges(cloud: Cloud) -> None:
     assert [n['id'] for n in again['nodes']] == [n['id'] for n in made['nodes']]
     assert again['plan'] == []
     # Nova fills its answers from Neutron by calls of its own, which the log shows as well: ours go to each list once
-    assert calls.count('GET /v2.1/servers/detail') == 2
+    assert calls.count('GET /v2.1/servers/detail') == 2, calls
     assert calls.count('GET /v2.0/floatingips') == 1
     assert not [call for call in calls if call.startswith(('POST /v2', 'PUT', 'DELETE'))]
     assert len(cloud.json('nodes', 'list')) == 2
