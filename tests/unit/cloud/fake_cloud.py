@@ -59,9 +59,13 @@ def error(status: int, text: str) -> exceptions.HttpException:
 
 @dataclass
 class FakeCloud:
-    """kinds: kind to id to object. boot: seconds until a server is ACTIVE. errors: server name to fault message."""
+    """kinds: kind to id to object. boot: seconds until a server is ACTIVE. errors: server name to fault message.
+
+    limit: quota of servers.
+    """
 
     boot: float = 30.0
+    limit: int = 60
     clock: FakeClock = field(default_factory=FakeClock)
     services: set[str] = field(
         default_factory=lambda: {'compute', 'network', 'image', 'block-storage', 'load-balancer', 'identity'}
@@ -246,6 +250,14 @@ class _Compute(_Part):
     def delete_keypair(self, name: str) -> None:
         self.fake.delete('key_pair', name)
 
+    def get_limits(self) -> Item:
+        used = len(self.fake.kinds['server'])
+        absolute = Item(
+            instances=self.fake.limit, instances_used=used, total_cores=80, total_cores_used=2 * used,
+            total_ram=-1, total_ram_used=4096 * used, keypairs=100, server_groups=10, server_groups_used=0,
+        )  # fmt: skip
+        return self.fake.do('limits', lambda: Item(absolute=absolute))
+
     def keypairs(self) -> Iterator[Item]:
         return self.fake.listed('key_pair')
 
@@ -257,6 +269,15 @@ class _Compute(_Part):
 
 
 class _Network(_Part):
+    def get_quota(self, project: str, details: bool) -> Item:
+        kinds = {'networks': 'network', 'subnets': 'subnet', 'routers': 'router', 'ports': 'port',
+                 'floating_ips': 'floating_ip', 'security_groups': 'security_group'}  # fmt: skip
+        used = {name: {'limit': 50, 'used': len(self.fake.kinds[kind]), 'reserved': 0} for name, kind in kinds.items()}
+        return self.fake.do('quota', lambda: Item(**used, security_group_rules=None))
+
+    def network_ip_availabilities(self, network_id: str) -> list[Item]:
+        return self.fake.do('availability', list)
+
     def networks(self, **wanted: Any) -> Iterator[Item]:
         return self.fake.listed('network', **wanted)
 
@@ -346,6 +367,13 @@ class _Volumes(_Part):
     def volumes(self, details: bool = True) -> Iterator[Item]:
         return self.fake.listed('volume')
 
+    def get_limits(self) -> Item:
+        absolute = Item(
+            max_total_volumes=10, total_volumes_used=0, max_total_volume_gigabytes=100, total_gigabytes_used=0,
+            max_total_snapshots=10, total_snapshots_used=0,
+        )  # fmt: skip
+        return self.fake.do('volume limits', lambda: Item(absolute=absolute))
+
     def snapshots(self, details: bool = True) -> Iterator[Item]:
         return self.fake.listed('snapshot')
 
@@ -368,6 +396,9 @@ class _Images(_Part):
 
 
 class _Balancers(_Part):
+    def get_quota(self, project: str) -> Item:
+        return self.fake.do('balancer quota', lambda: Item(load_balancers=-1))
+
     def load_balancers(self, project_id: str) -> Iterator[Item]:
         return self.fake.listed('load_balancer', project_id=project_id)
 
