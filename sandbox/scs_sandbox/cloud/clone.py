@@ -97,8 +97,14 @@ def credential_statements(credentials: Credentials) -> list[Statement]:
 
 
 def pool_statements(index: int) -> list[Statement]:
-    """SQL for Neutron: each region takes floating addresses from its own part of the external network."""
-    return [('update ipallocationpools set first_ip = ?, last_ip = ? where first_ip = ?', (*POOLS[index], POOLS[0][0]))]
+    """SQL for Neutron: each region takes floating addresses from its own part of the external network.
+
+    The first table is what the API shows, the second what the address management takes from.
+    """
+    return [
+        (f'update {table} set first_ip = ?, last_ip = ? where first_ip = ?', (*POOLS[index], POOLS[0][0]))
+        for table in ('ipallocationpools', 'ipamallocationpools')
+    ]
 
 
 def _change(region: Region, name: str, statements: Iterable[Statement]) -> None:
