@@ -21,18 +21,19 @@ requirements:
   - enabled in C(ansible.cfg)
 """
 
-FACT = 'start_run_directory'
+# Whoever knows the run directory says so by one of these facts. Empty means: stop, what comes was shown already.
+FACTS = ('start_run_directory', 'fetch_run_directory')
 # Fast enough to look live, slow enough to cost nothing.
 PAUSE = 0.5
 
 
 class Follower(threading.Thread):
-    """Prints what is appended to a file until it is stopped. A replaced file is a copy of what was shown already."""
+    """Prints what is appended to a file until it is stopped."""
 
     def __init__(self, path: Path, show: Any) -> None:
         super().__init__(daemon=True)
         self.path, self.show, self.ended = path, show, threading.Event()
-        self.inode, self.position = self._end()
+        self.position = self._size()
 
     def run(self) -> None:
         while not self.ended.wait(PAUSE):
@@ -40,25 +41,26 @@ class Follower(threading.Thread):
         self.print_new()
 
     def print_new(self) -> None:
-        inode, end = self._end()
-        if inode != self.inode and self.inode:
-            self.position = end
-        if end > self.position:
-            with self.path.open('rb') as file:
-                file.seek(self.position)
-                lines = file.read(end - self.position)
-            whole = lines[: lines.rfind(b'\n') + 1]
-            self.position += len(whole)
-            for line in whole.decode('utf-8', 'replace').splitlines():
-                self.show(line)
-        self.inode = inode
+        size = self._size()
+        if size <= self.position:
+            return
+        with self.path.open('rb') as file:
+            file.seek(self.position)
+            text = file.read(size - self.position)
+        whole = text[: text.rfind(b'\n') + 1]
+        self.position += len(whole)
+        for line in whole.decode('utf-8', 'replace').splitlines():
+            self.show(line)
 
-    def _end(self) -> tuple[int, int]:
+    def stop(self) -> None:
+        self.ended.set()
+        self.join(timeout=5)  # it only has to print the last lines
+
+    def _size(self) -> int:
         try:
-            state = self.path.stat()
+            return self.path.stat().st_size
         except OSError:
-            return 0, 0
-        return state.st_ino, state.st_size
+            return 0
 
 
 class CallbackModule(CallbackBase):
@@ -74,12 +76,17 @@ class CallbackModule(CallbackBase):
         self.follower: Follower | None = None
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        place = (result._result.get('ansible_facts') or {}).get(FACT)
-        if place and self.follower is None:
-            self.follower = Follower(Path(place) / 'progress.log', self._display.display)
+        facts = result._result.get('ansible_facts') or {}
+        for place in (facts[name] for name in FACTS if name in facts):
+            self.follow(place)
+
+    def follow(self, place: str) -> None:
+        """From now on the log in that directory; nothing when it is empty."""
+        if self.follower:
+            self.follower.stop()
+        self.follower = Follower(Path(place) / 'progress.log', self._display.display) if place else None
+        if self.follower:
             self.follower.start()
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self.follower:
-            self.follower.ended.set()
-            self.follower.join(timeout=5)  # it only has to print the last lines
+        self.follow('')
