@@ -6,7 +6,6 @@ Each gets its floating IP as soon as its port is known.
 from __future__ import annotations
 
 import base64
-import concurrent.futures
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from ..core.clock import Clock
 from ..core.errors import BootProblem, CapacityProblem, Problem, QuotaProblem
 from ..core.naming import Names
-from . import choose, failures, marks, observe, plan, retry
+from . import choose, failures, marks, observe, parallel, plan, retry
 from .connect import Cloud
 from .marks import Mark
 from .model import Flavor, Group, Image, Server
@@ -66,7 +65,8 @@ class Booter:
     def __init__(
         self, cloud: Cloud, own: Names, mark: Mark, clock: Clock, say: Callable[[str, str], None], seconds: float
     ) -> None:
-        self.cloud, self.own, self.mark, self.clock, self.say = cloud, own, mark, clock, say
+        self.cloud, self.own, self.mark, self.say = cloud, own, mark, say
+        self.clock = parallel.StoppableClock(clock)
         self.start = clock.monotonic()
         self.deadline = self.start + seconds
         self.nodes: dict[str, Progress] = {}
@@ -335,6 +335,4 @@ class Booter:
 
     def _parallel(self, work: Callable[[str], Any], items: Iterable[str]) -> list[Any]:
         """All of them, also when one fails: what was asked for must be known before the first problem is reported."""
-        with concurrent.futures.ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix='boot') as pool:
-            futures = [pool.submit(work, item) for item in items]
-        return [future.result() for future in futures]
+        return parallel.each(work, items, THREADS, self.clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from ..core import files, shape
 from ..core.clock import Clock, SystemClock
 from ..core.errors import BootProblem, Problem
 from ..core.naming import Names, names
-from . import choose, failures, keys, network, observe, plan, retry, ssh
+from . import choose, failures, keys, network, observe, parallel, plan, retry, ssh
 from .boot import THREADS, Blueprint, Booter
 from .connect import Cloud
 from .keys import Key
@@ -208,9 +207,7 @@ def _usable(
         node = _node(booter, key, server, passed_over.get(server.metadata.get(plan.GROUP, ''), ()))
         return _reachable(request, booter, key, node, remembered.get(node.address, frozenset()))
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix='ssh') as pool:
-        futures = [pool.submit(one, server) for server in servers.values()]
-    nodes = tuple(future.result() for future in futures)
+    nodes = tuple(parallel.each(one, servers.values(), THREADS, booter.clock))
     lines = sorted(line for node in nodes for line in node.known_hosts)
     files.write_atomic(request.key_dir / KNOWN_HOSTS, '\n'.join(lines) + '\n')
     return nodes
@@ -236,7 +233,7 @@ def _node(booter: Booter, key: Key, server: Server, passed_over: tuple[Rejected,
 
 def _reachable(request: Request, booter: Booter, key: Key, node: Node, remembered: frozenset[str]) -> Node:
     """The node with its host keys, after a proven login; the rest of the time limit is all it gets."""
-    clock, left = request.clock, max(booter.deadline - request.clock.monotonic(), ssh.ATTEMPT)
+    clock, left = booter.clock, max(booter.deadline - booter.clock.monotonic(), ssh.ATTEMPT)
     ssh.wait_banner(request.probe, node.name, node.address, left, clock)
     if remembered and request.probe.scan(node.address) == remembered:
         trusted, source = remembered, 'remembered'
@@ -262,9 +259,9 @@ def _login(request: Request, booter: Booter, node: Node, private: Path, lines: t
         answers.append(request.probe.login(node.address, node.user, private, lines))
         return not answers[-1]
 
-    left = max(booter.deadline - request.clock.monotonic(), ssh.ATTEMPT)
+    left = max(booter.deadline - booter.clock.monotonic(), ssh.ATTEMPT)
     try:
-        clocks.wait(works, left, f'login on {node.name}', clock=request.clock)
+        clocks.wait(works, left, f'login on {node.name}', clock=booter.clock)
     except clocks.Expired as error:
         subject = f'node {node.name} as {node.user}@{node.address}'
         advice = 'is the user right (image property image_original_user)? did cloud-init run (see the console log)?'

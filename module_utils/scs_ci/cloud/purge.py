@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from ..core.clock import Clock, SystemClock
 from ..core.errors import Problem
 from ..core.records import Leftover
-from . import failures, inventory, retry
+from . import failures, inventory, parallel, retry
 from .connect import Cloud
 from .inventory import BY_NAME, Inventory, Kind, Resource
 from .owned import OWN_REASONS, Filter, Owned, owned
@@ -96,7 +95,7 @@ class Purge:
         only: Only = everything,
     ) -> None:
         self.cloud, self.run, self.say, self.only = cloud, run, say, only
-        self.clock = clock or SystemClock()
+        self.clock = parallel.StoppableClock(clock or SystemClock())
         self.deadline = self.clock.monotonic() + timeout
         self.result = Result()
         self.refused: dict[tuple[str, str], str] = {}
@@ -124,17 +123,14 @@ class Purge:
             by_kind.setdefault(item.resource.kind, []).append(item.resource)
         self.alive = frozenset(server.id for server in by_kind.get('server', ()))
         check = Filter(self.run, [network.id for network in by_kind.get('network', ())])
-        with concurrent.futures.ThreadPoolExecutor(max_workers=len(by_kind), thread_name_prefix='purge') as pool:
-            workers = [pool.submit(self._worker, BY_NAME[k], by_kind[k], check) for k in ORDER if k in by_kind]
-        for worker in workers:
-            worker.result()
+        kinds = [kind for kind in ORDER if kind in by_kind]
+        parallel.each(lambda kind: self._worker(BY_NAME[kind], by_kind[kind], check), kinds, len(kinds), self.clock)
 
     def _worker(self, kind: Kind, first: list[Resource], check: Filter) -> None:
         """Delete what is there, list again, until the list is empty or time is up."""
         mine, rounds = first, 0
         while mine:
-            with concurrent.futures.ThreadPoolExecutor(max_workers=THREADS) as pool:
-                list(pool.map(self._delete, mine))
+            parallel.each(self._delete, mine, THREADS, self.clock)
             left = self.deadline - self.clock.monotonic()
             if left <= 0:
                 return

@@ -1,0 +1,50 @@
+"""Work in threads that Ctrl-C can end: Python waits for its threads, so they must notice it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ..core.clock import Clock
+from ..core.errors import InfrastructureProblem
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+
+class StoppableClock:
+    """A clock whose sleeps end in a Problem once it is stopped. Every wait of a thread sleeps, so every thread ends."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.stopped = clock, False
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def now(self) -> datetime.datetime:
+        return self.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; InfrastructureProblem when stopped before or meanwhile."""
+        if not self.stopped:
+            self.clock.sleep(seconds)
+        if self.stopped:
+            raise InfrastructureProblem('stopped', 'waiting', 'interrupted', "run it again, or 'scs-ci purge'")
+
+
+def each(work: Callable[[T], R], items: Iterable[T], threads: int, clock: StoppableClock) -> list[R]:
+    """Results of work(item), in order. All items are worked on; then the first problem is raised."""
+    todo = list(items)
+    if not todo:
+        return []
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(threads, len(todo))) as pool:
+        futures = [pool.submit(work, item) for item in todo]
+        try:
+            concurrent.futures.wait(futures)
+        except BaseException:
+            clock.stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
