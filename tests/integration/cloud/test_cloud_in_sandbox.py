@@ -155,15 +155,21 @@ def test_failing_boot_is_told_and_replaced(cloud: Cloud, faults: Callable[[Any],
     assert [step['action'] for step in cloud.json('nodes', 'up')['plan']] == ['replace']
 
 
-@pytest.mark.parametrize('word', KILLED_AFTER)
-def test_a_killed_call_is_purged_without_leftovers(cloud: Cloud, word: str) -> None:
+def _listen() -> None:
+    # a shell that starts pytest in the background makes its children ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.parametrize(
+    ('word', 'number'),
+    [*((word, signal.SIGKILL) for word in KILLED_AFTER), ('requested', signal.SIGINT)],
+    ids=lambda value: getattr(value, 'name', value),
+)
+def test_a_stopped_call_is_purged_without_leftovers(cloud: Cloud, word: str, number: signal.Signals) -> None:
     before = cloud.resources()
+    argv = cloud.argv('nodes', 'up', '--count', '2')
     process = subprocess.Popen(
-        cloud.argv('nodes', 'up', '--count', '2'),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=_listen
     )
     assert process.stderr
     lines = []
@@ -172,10 +178,15 @@ def test_a_killed_call_is_purged_without_leftovers(cloud: Cloud, word: str) -> N
         lines.append(line)
         if word in line or time.monotonic() > deadline:
             break
-    os.kill(process.pid, signal.SIGKILL)  # scs-sandbox exec becomes the command: it is the process itself
-    process.wait(timeout=60)
+    os.kill(process.pid, number)  # scs-sandbox exec becomes the command: it is the process itself
+    rest = process.stderr.read()
     process.stderr.close()
+    code = process.wait(timeout=60)
     assert word in lines[-1], lines
+    if number == signal.SIGINT:
+        assert code == 3
+        assert 'interrupted' in rest
+        assert 'Traceback' not in rest
     assert cloud.resources() != before
     assert cloud.call('purge', '--yes').returncode == 0
     assert cloud.resources() == before
