@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,19 +76,43 @@ def _config() -> Any:
     try:
         for path in map(Path, [named] if named else loader.CONFIG_FILES):
             if path.is_file():  # openstacksdk skips a broken file with a warning and then finds no cloud
-                yaml.safe_load(path.read_text(encoding='utf-8'))
+                _demand_shape(path, yaml.safe_load(path.read_text(encoding='utf-8')))
         # without environment variables: a stray OS_PASSWORD must not change which cloud a CI job works on
         return loader.OpenStackConfig(
             config_files=[named] if named else None, secure_files=[secure] if secure else None, load_envvars=False
         )
     except (yaml.YAMLError, ConfigException, OSError, UnicodeDecodeError) as error:
         raise UsageProblem(
-            'cannot read', f'clouds file {named or "clouds.yaml"}', str(error), 'fix the file'
+            'cannot read', f'clouds file {named or "clouds.yaml"}', _place_only(error), 'fix the file'
         ) from error
 
 
+def _place_only(error: Exception) -> str:
+    """What is wrong and where. PyYAML's own text quotes the line, which in this file may hold a password."""
+    mark = getattr(error, 'problem_mark', None)
+    return f'line {mark.line + 1}, column {mark.column + 1}: {getattr(error, "problem", "")}' if mark else str(error)
+
+
+def _demand_shape(path: Path, content: Any) -> None:
+    """openstacksdk crashes where a mapping is something else; a file without any cloud is told later, with its name."""
+    clouds = content.get('clouds', {}) if isinstance(content, dict) else {}
+    places = {'clouds': clouds}
+    if isinstance(clouds, dict):
+        places |= {f'clouds.{name}': cloud for name, cloud in clouds.items()}
+        places |= {
+            f'clouds.{name}.auth': cloud.get('auth', {}) for name, cloud in clouds.items() if isinstance(cloud, dict)
+        }
+    for place, value in places.items():
+        if not isinstance(value, dict):
+            raise UsageProblem(
+                'cannot use', f'clouds file {path}', f'{place} is no mapping but {type(value).__name__}', 'fix the file'
+            )
+
+
 def _region(config: Any, name: str) -> Any:
+    from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import ConfigException
+    from openstack.warnings import ConfigurationWarning
 
     known = sorted(cloud for cloud in config.get_cloud_names() if cloud != 'defaults' or name == 'defaults')
     if not config.config_filename:
@@ -98,8 +123,11 @@ def _region(config: Any, name: str) -> Any:
             'cannot find', f'cloud {name!r}', answer, 'use one of these names, or add the cloud to the file'
         )
     try:
-        region = config.get_one(cloud=name)
-    except ConfigException as error:
+        with warnings.catch_warnings():
+            # a vendor profile that does not exist is only warned of, and then something else is missing
+            warnings.simplefilter('error', ConfigurationWarning)
+            region = config.get_one(cloud=name)
+    except (ConfigException, ClientException, ConfigurationWarning) as error:
         raise UsageProblem('cannot use', f'cloud {name}', str(error), f'fix {config.config_filename}') from error
     region.config.setdefault('api_timeout', API_TIMEOUT)
     if region.config['api_timeout'] is None:
@@ -130,7 +158,11 @@ def _login(name: str, region: Any) -> tuple[Any, str]:
         if failures.is_unreachable(error):
             advice = 'check auth_url, network and certificates'
             raise NetworkProblem('cannot reach', subject, failures.text_of(error), advice) from error
-        raise failures.problem('cannot log in to', subject, error) from error
+        raise failures.problem('cannot log in to', subject, error, 'check auth_url and the log of Keystone') from error
+    except (OSError, ValueError) as error:  # a file of certificates that is not there, a timeout that is no number
+        raise UsageProblem(
+            'cannot log in to', subject, str(error), 'correct cacert, cert, key and api_timeout in clouds.yaml'
+        ) from error
     except Exception as error:
         if type(error) is not Exception:
             raise

@@ -52,6 +52,28 @@ def test_broken_file(clouds: Path) -> None:
         connect.connect('gone')
 
 
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ('clouds: [gone]', 'clouds is no mapping but list'),
+        ('clouds: {gone: }', 'clouds.gone is no mapping but NoneType'),
+        ('clouds: {gone: {auth: 3}}', 'clouds.gone.auth is no mapping but int'),
+        ('clouds: {gone: {auth: {}}}', 'not given: auth_url'),
+        ('clouds: {gone: {auth_type: v9, auth: {auth_url: x}}}', 'plugin v9 could not be found'),
+        ('clouds: {gone: {profile: nobody, auth: {auth_url: x}}}', 'vendor profile nobody'),
+        (CLOUDS.replace('gone:', 'gone:\n    cacert: /gone/ca.pem').replace('http:', 'https:'), '/gone/ca.pem'),
+        (CLOUDS.replace('gone:', 'gone:\n    api_timeout: soon'), 'soon'),
+        (f'clouds: {{gone: {{auth: {{password: {SECRET}: x}}}}}}', 'line 1, column'),
+    ],
+)
+def test_files_that_describe_no_cloud(clouds: Path, content: str, said: str) -> None:
+    clouds.chmod(0o600)
+    clouds.write_text(content)
+    with pytest.raises(UsageProblem, match=said) as caught:
+        connect.connect('gone')
+    assert SECRET not in str(caught.value)
+
+
 def test_unreachable(clouds: Path) -> None:
     with pytest.raises(NetworkProblem, match=r'cannot reach cloud gone \(http://127.0.0.1:9/v3\)') as caught:
         connect.connect('gone')
