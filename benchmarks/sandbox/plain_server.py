@@ -17,13 +17,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'sandbox'))
+sys.path[:0] = [str(ROOT / 'sandbox'), str(ROOT / 'sandbox/tests/live')]
+
+from agent_world import ALL, World, allow, identifier, start_agent  # noqa: E402
 
 from scs_sandbox import images, lab, sweep  # noqa: E402
 from scs_sandbox.agent.store import write_config  # noqa: E402
 from scs_sandbox.machines import cgroups  # noqa: E402
 from scs_sandbox.machines.model import Image  # noqa: E402
-from tests.live.world import ALL, World, allow, identifier, start_agent  # noqa: E402
 
 LOGIN_LIMIT = 120.0  # seconds until the measurement is given up
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from .cloud_world import CloudWorld
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's import mode `importlib` does not
+
+from cloud_world import CloudWorld
 
 
 @pytest.fixture(scope='session')

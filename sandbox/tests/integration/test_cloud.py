@@ -11,11 +11,10 @@ from typing import Any
 
 import openstack
 import pytest
+from cloud_world import WAIT_SECONDS, CloudWorld
 
 from scs_sandbox.cloud.content import FLAVOR_NAMES
 from scs_sandbox.services import snapshot, tables
-
-from .cloud_world import WAIT_SECONDS, CloudWorld
 
 pytestmark = pytest.mark.integration
 SERVICES = {'keystone', 'placement', 'glance', 'nova', 'neutron', 'cinder', 'octavia'}

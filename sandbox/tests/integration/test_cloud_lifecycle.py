@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloud_world import CloudWorld
 
 from scs_sandbox import environments, names, processes
 from scs_sandbox.cloud import template
 from scs_sandbox.network import apply
-
-from .cloud_world import CloudWorld
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KILL_LIMIT = 60.0  # seconds until a build has started its first process, which takes one on a quiet machine

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,9 @@ from scs_sandbox import images, lab, sweep
 from scs_sandbox.agent.store import write_config
 from scs_sandbox.machines.model import Bind, Image
 
-from .world import ALL, World, allow, start_agent
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's import mode `importlib` does not
+
+from agent_world import ALL, World, allow, start_agent
 
 
 @pytest.fixture(scope='session')

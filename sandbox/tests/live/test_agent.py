@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from agent_world import EXTERNAL, World, allow, identifier, spaces, start_agent
 
 from scs_sandbox import lab, names, sweep
 from scs_sandbox.agent.client import AgentError
 from scs_sandbox.machines import cgroups
 from scs_sandbox.machines.process import alive, recorded
-
-from .world import EXTERNAL, World, allow, identifier, spaces, start_agent
 
 pytestmark = pytest.mark.integration
 
