@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code. No traceback reaches the user."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     options, _ = parser().parse_known_args(words[:1])
-    module = importlib.import_module(f'.{COMMANDS[options.command][0]}', __name__)
-    command = argparse.ArgumentParser(prog=f'scs-ci {options.command}', description=COMMANDS[options.command][1])
-    module.arguments(command)
     try:
+        module = importlib.import_module(f'.{COMMANDS[options.command][0]}', __name__)
+        command = argparse.ArgumentParser(prog=f'scs-ci {options.command}', description=COMMANDS[options.command][1])
+        module.arguments(command)
         return int(module.run(command.parse_args(words[1:])))
     except Problem as problem:
         print(f'scs-ci {options.command}: {problem}', file=sys.stderr)

@@ -14,6 +14,7 @@ from ..cloud import preflight, topology
 from ..cloud.model import Topology
 from ..cloud.stages import Options
 from ..core import shape
+from ..core.errors import UsageProblem
 
 
 def add_cloud(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,10 @@ def options(given: argparse.Namespace) -> Options:
 def _topology(values: Mapping[str, Any]) -> Topology:
     wanted = topology.load(values['topology']) if values.get('topology') else Topology()
     if values.get('count') is not None:
+        if not wanted.groups:
+            raise UsageProblem(
+                'cannot use', '--count', 'the topology has no group of nodes', 'add one, or leave it out'
+            )
         first, *others = wanted.groups
         wanted = dataclasses.replace(wanted, groups=(dataclasses.replace(first, count=values['count']), *others))
     return dataclasses.replace(wanted, external=values['external']) if values.get('external') else wanted

@@ -40,7 +40,7 @@ def open_run(options: argparse.Namespace) -> RunDirectory:
 
 
 def show(records: Sequence[Record], as_json: bool) -> Exit:
-    """Print one line per record, or all of them as JSON; return the exit code of the worst."""
+    """Print one line per record and what to do, or all of them as JSON; return the exit code of the worst."""
     if as_json:
         json.dump(shape.dump(records), sys.stdout, indent=2)
         print()
@@ -48,4 +48,6 @@ def show(records: Sequence[Record], as_json: bool) -> Exit:
         for record in records:
             head = f'{record.version} {record.stage}' if record.version else record.stage
             print(f'{head}: {record.outcome}{": " + record.reason if record.reason else ""}')
+            if record.advice:
+                print(f'  next: {record.advice}')
     return exit_code(worst(record.outcome for record in records))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core import files, run
-from ..core.errors import LeftoversProblem, Problem
+from ..core.errors import LeftoversProblem, Problem, ToolProblem
 from ..core.records import Leftovers, Record, RunInfo
 from ..core.run import RunDirectory, StageRun
 from . import connect, inventory, keys, nodes, preflight, purge
@@ -88,15 +89,17 @@ def run_purge(directory: RunDirectory, options: Options) -> Record:
 
     def body(state: StageRun) -> None:
         # until the cloud has been asked nobody knows: a crash below must not look like an empty cloud
-        directory.write_leftovers(Leftovers(checked=False))
+        with contextlib.suppress(ToolProblem):  # a full disk keeps nobody from deleting; it is told by the next write
+            directory.write_leftovers(Leftovers(checked=False))
         cloud = _connect(directory, options)
         worker = purge.Purge(
             cloud, directory.info.id, say=directory.progress.say, timeout=options.timeout, clock=directory.clock
         )
         result = worker.execute()
-        _write_after(directory, state, result)
-        directory.write_leftovers(Leftovers(checked=True, resources=result.kept))
+        state.say(f'{len(result.deleted)} deleted, {len(result.kept)} left')
         shutil.rmtree(options.key_dir or keys.default_directory(directory.info.id), ignore_errors=True)
+        directory.write_leftovers(Leftovers(checked=True, resources=result.kept))
+        _write_after(directory, state, result)
         if problem := leftover_problem(result, directory.info.id, cloud.name):
             raise problem
 

@@ -12,7 +12,8 @@ from .redact import Redactor
 
 
 class Progress:
-    """Writes to a stream and, when given, to progress.log; a stream that went away never stops the work."""
+    """Writes to a stream and, when given, to progress.log; neither going away ever stops the work: a purge on a full
+    disk has to delete. The log's failure is told once on the stream."""
 
     def __init__(
         self,
@@ -35,9 +36,19 @@ class Progress:
         self.last[subject] = text
         head = f'{self.clock.monotonic() - self.start:7.1f}s  '
         line = self.redactor.text(f'{head}{subject}: {text}' if subject else f'{head}{text}')
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            print(line, file=self.stream, flush=True)
+        self._print(line)
         if self.log:
+            self._log(self.log, line)
+
+    def _print(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=self.stream, flush=True)
+
+    def _log(self, path: Path, line: str) -> None:
+        try:
             # O_APPEND: several processes of one run write whole lines into the same file
-            with self.log.open('a', encoding='utf-8') as file:
+            with path.open('a', encoding='utf-8') as file:
                 file.write(line + '\n')
+        except OSError as error:
+            self.log = None
+            self._print(f'cannot write file {path}: {error.strerror}; going on without this log')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import traceback
@@ -48,6 +49,11 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, info: RunInfo, **options: Any) -> RunDirectory:
         """Write run.json. An existing run of the same id is continued; of another id it is a UsageProblem."""
+        for parent in (path, *path.parents):
+            if parent.exists() and not parent.is_dir():
+                raise UsageProblem(
+                    'cannot start a run in', f'directory {path}', f'{parent} is a file', 'name a directory'
+                )
         if (path / 'run.json').exists() and (found := cls.open(path).info).id != info.id:
             raise UsageProblem(
                 'cannot start a run in', f'directory {path}', f'it holds run {found.id}', 'choose an empty directory'
@@ -61,9 +67,11 @@ class RunDirectory:
         try:
             content = files.read_json(path / 'run.json')
         except FileNotFoundError:
-            raise UsageProblem(
-                'cannot open', f'run directory {path}', 'there is no run.json', "start with 'scs-ci discover'"
-            ) from None
+            raise _no_run(path, 'there is no run.json') from None
+        except ToolProblem:
+            if path.is_dir():
+                raise
+            raise _no_run(path, 'it is a file') from None
         return cls(path, _load(RunInfo, content, path / 'run.json'), **options)
 
     @property
@@ -120,6 +128,10 @@ class RunDirectory:
 
     def _read(self, kind: type[T], name: str) -> T:
         return _load(kind, files.read_json(self.path / name), self.path / name)
+
+
+def _no_run(path: Path, answer: str) -> UsageProblem:
+    return UsageProblem('cannot open', f'run directory {path}', answer, "start with 'scs-ci discover'")
 
 
 def _load(kind: type[T], content: Any, path: Path) -> T:
@@ -200,9 +212,11 @@ def skip_stage(run: RunDirectory, stage: str, reason: str, version: str | None =
 
 def _crashed(state: StageRun, error: Exception) -> None:
     place = traceback.extract_tb(error.__traceback__)[-1]
-    path = state.directory / f'{state.stage}.traceback.txt'
-    files.write_atomic(path, state.run.redactor.text(''.join(traceback.format_exception(error))))
-    state.artifact(path)
+    path = state.run.place(state.version) / f'{state.stage}.traceback.txt'
+    # Where it cannot be written, the record cannot either, and that is told; the crash itself must not be lost over it.
+    with contextlib.suppress(ToolProblem):
+        files.write_atomic(path, state.run.redactor.text(''.join(traceback.format_exception(error))))
+        state.artifact(path)
     where = f'{Path(place.filename).name}:{place.lineno}'
     state.end(
         Outcome.ERROR,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from scs_ci.cli.common import show
 from scs_ci.core import files
 from scs_ci.core.errors import ProductProblem, QuotaProblem, ToolProblem, UsageProblem
-from scs_ci.core.outcome import Outcome
+from scs_ci.core.outcome import Exit, Outcome
 from scs_ci.core.records import Finding, Leftover, Leftovers, Plan, PlannedVersion, Record, RunInfo, Severity
 from scs_ci.core.redact import MASK, Redactor
 from scs_ci.core.run import RunDirectory, StageRun, run_stage, skip_stage, version_stage
@@ -102,6 +103,21 @@ def test_directory_of_another_run_is_refused(run: RunDirectory) -> None:
 def test_missing_run_is_a_usage_problem(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r'no run\.json'):
         RunDirectory.open(tmp_path)
+
+
+@pytest.mark.parametrize('below', ['', 'run'])
+def test_a_file_is_no_run_directory(tmp_path: Path, below: str) -> None:
+    (tmp_path / 'file').write_text('x')
+    with pytest.raises(UsageProblem, match='it is a file'):
+        RunDirectory.open(tmp_path / 'file' / below)
+    with pytest.raises(UsageProblem, match='file is a file'):
+        RunDirectory.create(tmp_path / 'file' / below, INFO)
+
+
+def test_advice_is_printed(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+    record = Record('purge', Outcome.ERROR, INFO.created, 1.0, reason='no answer', advice='look at the network')
+    assert show([record], as_json=False) == Exit.ERROR
+    assert capsys.readouterr().out == 'purge: error: no answer\n  next: look at the network\n'
 
 
 def test_problem_becomes_the_record(run: RunDirectory) -> None:

@@ -142,6 +142,18 @@ def test_progress_survives_a_closed_stream(tmp_path: Path) -> None:
     assert 'still here' in (tmp_path / 'log').read_text()
 
 
+def test_progress_goes_on_without_its_log(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, log=tmp_path / 'gone' / 'progress.log')
+    progress.say('one')
+    progress.say('two')
+    assert [line.split('s  ')[-1] for line in stream.getvalue().splitlines()] == [
+        'one',
+        f'cannot write file {tmp_path}/gone/progress.log: No such file or directory; going on without this log',
+        'two',
+    ]
+
+
 def test_every_command_exists_and_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
     for name in cli.COMMANDS:
         with pytest.raises(SystemExit) as stopped:
