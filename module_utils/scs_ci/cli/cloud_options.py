@@ -15,6 +15,7 @@ from ..cloud.model import Topology
 from ..cloud.stages import Options
 from ..core import shape
 from ..core.errors import UsageProblem
+from .common import positive
 
 
 def add_cloud(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_topology(parser: argparse.ArgumentParser) -> None:
 
 def add_timeout(parser: argparse.ArgumentParser, seconds: float) -> None:
     parser.add_argument(
-        '--timeout', type=float, default=seconds, metavar='S', help='limit for everything (default: %(default)g)'
+        '--timeout', type=positive, default=seconds, metavar='S', help='limit for everything (default: %(default)g)'
     )
 
 

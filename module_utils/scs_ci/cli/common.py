@@ -13,6 +13,9 @@ from ..core.outcome import Exit, exit_code, worst
 from ..core.records import Record
 from ..core.run import RunDirectory
 
+# Of an option that counts hours or seconds: a century in hours, and what dates can hold.
+LARGEST = 1e6
+
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """--run DIR and --json, which every stage has."""
@@ -33,6 +36,14 @@ def add_versions(parser: argparse.ArgumentParser) -> None:
         metavar='KEY',
         help='only this version of the plan (repeatable), e.g. openstack-scs2-1-34',
     )
+
+
+def positive(text: str) -> float:
+    """Type of an option: a number above 0, and finite: no limit of a wait is endless."""
+    number = float(text)
+    if not 0 < number < LARGEST:
+        raise argparse.ArgumentTypeError(f'{text} is no number between 0 and {LARGEST:g}')
+    return number
 
 
 def open_run(options: argparse.Namespace) -> RunDirectory:

@@ -24,7 +24,7 @@ from ..deploy.objects import Release
 from ..deploy.render import render_class
 from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variables
 from ..plane.kube import Api
-from .common import add_run, add_versions, open_run, show
+from .common import add_run, add_versions, open_run, positive, show
 
 # Applies to every version whose class has the variable.
 EVERY = '*'
@@ -52,7 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--patience',
-        type=float,
+        type=positive,
         default=1.0,
         metavar='FACTOR',
         help='multiply the limit of every wait, for slow clouds',

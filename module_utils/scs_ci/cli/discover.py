@@ -17,7 +17,7 @@ from ..core.records import RunInfo
 from ..core.run import RunDirectory, StageRun, run_stage, timestamp
 from ..stack import changes, discover, planning, treehash
 from ..stack.model import Stack
-from .common import add_run, show
+from .common import add_run, positive, show
 
 # Long enough for the slowest tier, short enough that a janitor frees a forgotten run within a day.
 EXPIRES_HOURS = 12
@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--run-id', default='', metavar='ID', help='default: that of the run directory, or a new one')
     parser.add_argument(
-        '--expires-hours', type=float, default=EXPIRES_HOURS, metavar='N', help=f'default {EXPIRES_HOURS}'
+        '--expires-hours', type=positive, default=EXPIRES_HOURS, metavar='N', help=f'default {EXPIRES_HOURS}'
     )
     parser.add_argument(
         '--repeat', default='', metavar='COMMAND', help='the command that repeats the run, for the report'
@@ -47,10 +47,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     checkout = Path(options.checkout).absolute()
-    if options.expires_hours <= 0:
-        raise UsageProblem(
-            'cannot use', '--expires-hours', f'{options.expires_hours} is not positive', 'give hours > 0'
-        )
     # Before anything is written: a wrong path or name must not leave a half-made run directory.
     places = discover.choose(discover.find(checkout), options.stacks.split(','))
     chosen = _reasons(options, checkout, places)

@@ -19,7 +19,7 @@ from ..core.outcome import Exit
 from ..core.progress import Progress
 from ..core.run import timestamp
 from . import cloud_options
-from .common import add_json, open_run, show
+from .common import add_json, open_run, positive, show
 
 HOURS = 6.0  # a working day by hand; a janitor may delete them afterwards
 
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         '--key-dir', type=Path, metavar='DIR', help="for the run's private key (default: below XDG_STATE_HOME)"
     )
     parser.add_argument(
-        '--hours', type=float, default=HOURS, help='life of the nodes without --run (default: %(default)g)'
+        '--hours', type=positive, default=HOURS, help='life of the nodes without --run (default: %(default)g)'
     )
     parser.add_argument('--dry-run', action='store_true', help='up, down: print the plan and change nothing')
     add_json(parser)

@@ -45,7 +45,12 @@ def generated(directory: Path, own: Names) -> Key:
     if private.is_file() and public.is_file():
         return Key(public.read_text(encoding='utf-8').strip(), private)
     secret, line = _pair(own.prefix)
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ToolProblem(
+            'cannot make', f'key directory {directory}', error.strerror or str(error), 'choose another with --key-dir'
+        ) from error
     write_atomic(private, secret, 0o600)
     write_atomic(public, line + '\n')
     return Key(line, private)

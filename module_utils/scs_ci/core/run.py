@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -259,10 +260,16 @@ def _one_version(
     before = version.stages[: version.stages.index(stage)]
     for earlier in before:
         record = run.record(earlier, version.key)
-        if record is None or record.outcome is not Outcome.PASSED:
-            state = record.outcome if record else 'missing'
-            return skip_stage(run, stage, f'{earlier} {state}', version.key)
+        if record is None:
+            return run_stage(run, stage, functools.partial(_missing, earlier, version.key), version.key)
+        if record.outcome is not Outcome.PASSED:
+            return skip_stage(run, stage, f'{earlier} {record.outcome}', version.key)
     return run_stage(run, stage, lambda state: body(state, version), version.key)
+
+
+def _missing(earlier: str, version: str, state: StageRun) -> None:
+    """A stage that was left out by mistake: skipping would end green without having done anything."""
+    raise UsageProblem(f'cannot {state.stage}', version, f'{earlier} did not run', f"run 'scs-ci {earlier}' first")
 
 
 def replace_info(info: RunInfo, **changes: Any) -> RunInfo:

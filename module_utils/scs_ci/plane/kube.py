@@ -275,7 +275,8 @@ def _client(kubeconfig: Path) -> Any:
     settings.retries = False  # the caller decides what to repeat; urllib3 would also print a warning per attempt
     try:
         config.load_kube_config(str(kubeconfig), client_configuration=settings)
-    except (config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
+        # the last two are how the loader meets a file that is no mapping, or has other things where mappings belong
         raise UsageProblem('cannot use', f'kubeconfig {kubeconfig}', str(error), 'name a valid kubeconfig') from error
     if urlsplit(settings.host).hostname in LOOPBACK:
         # The client takes HTTPS_PROXY from the environment and forgets that loopback never goes through it.

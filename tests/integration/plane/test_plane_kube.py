@@ -118,7 +118,7 @@ def test_a_dead_server_is_unreachable(host: PlaneHost) -> None:
     assert 'next:' in answer[1]
 
 
-@pytest.mark.parametrize('content', [None, 'a: [', 'apiVersion: v1\n'])
+@pytest.mark.parametrize('content', [None, 'a: [', 'apiVersion: v1\n', 'text\n', 'clusters: 3\n'])
 def test_kubeconfig_that_is_none(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / 'kubeconfig'
     if content is not None:
