@@ -17,7 +17,7 @@ STATUS_SECONDS = 60
 
 @dataclass(frozen=True)
 class Request:
-    """What to test; None or '' leaves it to the playbook's defaults."""
+    """What to test; '' leaves it to the playbook's defaults. keep: sandbox and everything in its cloud stay."""
 
     checkout: str = ''
     stacks: str = ''
@@ -64,6 +64,7 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'charts': asked.charts,
         'run_dir': run_dir,
         'repeat': repeat(asked),
+        'keep': asked.keep,
     }
     return [part for name, value in values.items() if value for part in ('--extra-vars', json.dumps({name: value}))]
 
@@ -87,6 +88,7 @@ def main(asked: Request) -> int:
     env = {**launch.prepared(with_tools=True), 'SCS_SANDBOX_OPENSTACK': str(openstack)}
     bundle.ensure(env)
     run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
+    variables = extra_variables(asked, run_dir)
     sandbox = ['scs-sandbox', '--name', asked.name]
     charts = ['--charts', asked.charts] if asked.charts else []
     if not asked.keep and _is_up(sandbox, env):
@@ -96,15 +98,15 @@ def main(asked: Request) -> int:
     try:
         code = launch.call([*sandbox, 'up', *charts], env)
         if code == PASSED:
-            code = _play([*sandbox, 'exec', '--'], asked, run_dir, env)
+            code = _play([*sandbox, 'exec', '--'], variables, run_dir, env)
     finally:
         down = _down(sandbox, asked, env)
     cache.say(f'run directory {run_dir}, report {Path(run_dir) / "report" / "index.html"}')
     return code if code != PASSED else down
 
 
-def _play(enter: list[str], asked: Request, run_dir: str, env: Mapping[str, str]) -> int:
-    playbook = ['ansible-playbook', 'playbooks/e2e.yaml', *extra_variables(asked, run_dir)]
+def _play(enter: list[str], variables: list[str], run_dir: str, env: Mapping[str, str]) -> int:
+    playbook = ['ansible-playbook', 'playbooks/e2e.yaml', *variables]
     ansible = {**env, 'ANSIBLE_CONFIG': str(paths.CHECKOUT / 'ansible.cfg')}
     played = launch.call([*enter, *playbook], ansible)
     # Ansible knows only "some task failed"; the verdict in the run directory knows whose fault it was.

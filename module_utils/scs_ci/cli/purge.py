@@ -10,20 +10,30 @@ from ..core.errors import UsageProblem
 from ..core.naming import names
 from ..core.outcome import Exit
 from ..core.progress import Progress
+from ..core.run import skip_stage
 from . import cloud_options
 from .common import add_json, open_run, show
+
+KEPT = "kept as asked for: 'scs-ci purge --run DIR' deletes it"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     cloud_options.add_cloud(parser)
     cloud_options.add_timeout(parser, purge.TIMEOUT)
+    parser.add_argument(
+        '--keep', action='store_true', help='with --run: delete nothing, and let the record say that this was wanted'
+    )
     parser.add_argument('--yes', action='store_true', help='with --run-id: delete instead of only showing')
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.keep and not options.run:
+        raise UsageProblem('cannot keep', 'a run', '--keep is for a run directory', 'give --run DIR')
     if options.run:
         directory = open_run(options)
+        if options.keep:
+            return show([skip_stage(directory, 'purge', KEPT)], options.json)
         record = stages.run_purge(directory, cloud_options.options(options))
         code = show([record], options.json)
         left = directory.leftovers()
