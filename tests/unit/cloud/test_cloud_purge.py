@@ -220,3 +220,21 @@ def test_stuck_load_balancer_is_asked_again() -> None:
     fake.faults = [Fault('delete load_balancer', 409, 3, text='Invalid state PENDING_UPDATE')]
     assert execute(fake).kept == ()
     assert balancer.id not in fake.kinds['load_balancer']
+
+
+def test_neutron_objects_are_deleted_once_and_not_waited_for() -> None:
+    """What is gone with the answer needs no further list than the inventory at the end."""
+    fake = FakeCloud()
+    fake.add('network', f'{P}-network', description=MARK.description())
+    fake.add('floating_ip', 'x', description=MARK.description(), floating_ip_address='x', fixed_ip_address='')
+    execute(fake)
+    assert (fake.calls['list network'], fake.calls['list floating_ip'], fake.clock.time) == (2, 2, 0)
+
+
+def test_a_network_that_answered_404_and_stayed_is_deleted_again() -> None:
+    fake = FakeCloud()
+    fake.add('network', f'{P}-network', description=MARK.description())
+    fake.faults = [Fault('delete network', 404, 1, text='Subnet could not be found')]
+    assert execute(fake).kept == ()
+    assert fake.names('network') == ['public']
+    assert fake.clock.time < 10
