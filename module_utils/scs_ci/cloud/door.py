@@ -12,7 +12,6 @@ from ..core import shape
 from ..core.clock import SystemClock
 from ..core.errors import UsageProblem
 from ..core.outcome import Outcome
-from ..core.progress import Progress
 from ..core.records import Record, RunInfo
 from ..core.run import RunDirectory, timestamp
 from . import connect, inventory, keys, nodes, preflight, purge, stages, topology
@@ -119,8 +118,7 @@ def run_purge(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]
 
 def open_run(path: str) -> RunDirectory:
     """The run directory; progress goes to progress.log only, for a module's standard error is Ansible's."""
-    progress = Progress(stream=io.StringIO(), log=Path(path) / 'progress.log')
-    return RunDirectory.open(Path(path), progress=progress)
+    return RunDirectory.open(Path(path), stream=io.StringIO())
 
 
 def _absent(name: str, run: str, timeout: float, check_mode: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import functools
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from . import files, shape
 from .clock import Clock, SystemClock
@@ -41,10 +41,11 @@ def _since(created: str, clock: Clock) -> float:
 class RunDirectory:
     """Typed access to the files of one run."""
 
-    def __init__(self, path: Path, info: RunInfo, progress: Progress | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, info: RunInfo, stream: TextIO | None = None, clock: Clock | None = None) -> None:
+        """stream: where progress is printed, standard error by default; it is always logged."""
         self.path, self.info, self.clock = path, info, clock or SystemClock()
         elapsed = _since(info.created, self.clock)
-        self.progress = progress or Progress(log=path / 'progress.log', clock=self.clock, elapsed=elapsed)
+        self.progress = Progress(stream, path / 'progress.log', self.clock, elapsed=elapsed)
         self.redactor = Redactor()
 
     @classmethod
