@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ import yaml
 
 from ..cloud import connect, failures
 from ..core.clock import SystemClock
-from ..core.errors import UsageProblem
+from ..core.errors import InfrastructureProblem, UsageProblem
 from ..core.outcome import Exit
 from ..core.records import PlannedVersion
 from ..core.redact import Redactor, secrets_of
@@ -108,6 +109,7 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         logs=options.plane_logs or _of_plane(directory, 'logs'),
         patience=options.patience,
         until=options.until,
+        is_active=_is_active(options.cloud or directory.info.cloud) if entry else None,
     )
 
 
@@ -140,7 +142,7 @@ def _cloud(
 
 
 def cloud_entry(path: Path, name: str) -> tuple[dict[str, Any], str]:
-    """The flavor by its properties; the external network when there is one: of several, the class must say."""
+    """The cloud's entry without the path of its CA certificate, and that certificate as PEM."""
     content = _yaml(path, 'clouds file')
     clouds = content.get('clouds') or {}
     if not isinstance(clouds.get(name), dict):
@@ -149,6 +151,19 @@ def cloud_entry(path: Path, name: str) -> tuple[dict[str, Any], str]:
     entry = dict(clouds[name])
     certificate = entry.pop('cacert', None)
     return entry, _text(Path(certificate), 'CA certificate') if certificate else ''
+
+
+def _is_active(name: str) -> Callable[[str], bool]:
+    """Asks the cloud of that name whether the server of an id is ACTIVE. No answer is a no: CAPO tells it later."""
+    cloud = functools.cache(lambda: connect.connect(name))
+
+    def is_active(server: str) -> bool:
+        found = None
+        with contextlib.suppress(InfrastructureProblem), failures.cloud_errors('cannot look at', f'server {server}'):
+            found = cloud().sdk.compute.find_server(server, ignore_missing=True)
+        return found is not None and found.status == 'ACTIVE'
+
+    return is_active
 
 
 def _choice(name: str) -> CloudChoice:

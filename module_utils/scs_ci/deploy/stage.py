@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ from .waiting import LIMITS, await_ready
 
 # Answers that speak of the object: malformed, of unknown kind, invalid. 403 may also speak of our rights.
 REFUSALS = frozenset({400, 404, 422})
+# Of the looks at a server, every fourth asks the cloud: once in two seconds, for it is farther away than the plane.
+CLOUD_LOOKS = 4
 Render = Callable[[PlannedVersion, Release, str], Sequence[Object]]
 Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
 
@@ -45,7 +48,8 @@ class Setup:
     choice: asks the cloud what to use of it.
 
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
-    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for all limits.
+    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for all limits. is_active:
+    asks the cloud whether the server of an id is ACTIVE.
     """
 
     api: Api
@@ -59,6 +63,7 @@ class Setup:
     logs: Path | None = None
     until: str = 'server'
     patience: float = 1.0
+    is_active: Callable[[str], bool] | None = None
 
 
 @dataclass
@@ -189,14 +194,14 @@ def _follow(run: Deployment) -> None:
     if setup.until == 'topology':
         run.state.facts['until'] = 'topology reconciled'
         return
-    infrastructure = _await_labeled(run, OPENSTACK, 'OpenStackCluster')
+    infrastructure = _await_cluster(run)
     run.state.facts['network'] = {
         key: (status(infrastructure).get(key) or {}).get('id')
         for key in ('network', 'router', 'controlPlaneSecurityGroup', 'workerSecurityGroup')
     }
     run.step('network', started)
     started = run.clock.monotonic()
-    server = _await_labeled(run, OPENSTACK_SERVERS, 'OpenStackServer', control_plane=True)
+    server = _await_server(run)
     run.state.facts['server'] = {'name': name_of(server), 'id': status(server).get('instanceID')}
     run.step('server active', started)
     # What happens inside the server is not looked at yet; whoever reads the record shall see where it ends.
@@ -212,18 +217,34 @@ def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
     return _watch(run, kind, f'{kind} {name}', look)
 
 
-def _await_labeled(run: Deployment, api_version: str, kind: str, control_plane: bool = False) -> Object:
-    """As _await, for an object whose name Cluster API chooses: the first of the cluster."""
-    setup = run.setup
+def _await_cluster(run: Deployment) -> Object:
+    """The OpenStackCluster, whose name Cluster API chooses, with its network."""
 
     def look() -> Object | None:
-        machines = _control_plane_machines(run) if control_plane else None
-        for obj in setup.api.list(api_version, kind, setup.space):
-            if name_of(obj) in machines if machines is not None else belongs(obj, run.cluster):
-                return {**obj, 'kind': kind}
-        return None
+        return _first(run, OPENSTACK, 'OpenStackCluster', lambda obj: belongs(obj, run.cluster))
 
-    return _watch(run, kind, f'{kind} of {run.cluster}', look)
+    return _watch(run, 'OpenStackCluster', f'OpenStackCluster of {run.cluster}', look)
+
+
+def _await_server(run: Deployment) -> Object:
+    """The first control plane server, ACTIVE. The cloud is asked, too, for CAPO looks again only every ten seconds."""
+    ask, looks = run.setup.is_active, itertools.count()
+
+    def look() -> Object | None:
+        machines = _control_plane_machines(run)
+        found = _first(run, OPENSTACK_SERVERS, 'OpenStackServer', lambda obj: name_of(obj) in machines)
+        server = status(found).get('instanceID') if found else None
+        if found and server and ask and next(looks) % CLOUD_LOOKS == 0 and ask(server):
+            return {**found, 'status': {**status(found), 'instanceState': 'ACTIVE'}}
+        return found
+
+    return _watch(run, 'OpenStackServer', f'OpenStackServer of {run.cluster}', look)
+
+
+def _first(run: Deployment, api_version: str, kind: str, wanted: Callable[[Object], bool]) -> Object | None:
+    """The first object of that kind that is wanted; lists leave the kind of their items out."""
+    found = (obj for obj in run.setup.api.list(api_version, kind, run.setup.space) if wanted(obj))
+    return next(({**obj, 'kind': kind} for obj in found), None)
 
 
 def _watch(run: Deployment, kind: str, subject: str, look: Callable[[], Object | None]) -> Object:
