@@ -14,7 +14,7 @@ import yaml
 
 from ..cloud import connect, failures
 from ..core.clock import SystemClock
-from ..core.errors import InfrastructureProblem, UsageProblem
+from ..core.errors import InfrastructureProblem, Problem, ToolProblem, UsageProblem
 from ..core.outcome import Exit
 from ..core.records import PlannedVersion
 from ..core.redact import Redactor, secrets_of
@@ -25,6 +25,8 @@ from ..deploy.objects import Release
 from ..deploy.render import render_class
 from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variables
 from ..plane.kube import Api
+from ..plane.lifecycle import Plane
+from ..plane.status import status
 from .common import add_run, add_versions, open_run, positive, show
 
 # Applies to every version whose class has the variable.
@@ -80,7 +82,17 @@ def run(options: argparse.Namespace) -> int:
     def body(state: StageRun, version: PlannedVersion) -> None:
         if setup is None:
             raise AssertionError('a version without the stage is skipped before its body')
-        stage.deploy(state, version, setup)
+        try:
+            stage.deploy(state, version, setup)
+        except Problem as problem:
+            if lost := _lost_processes(directory):
+                raise ToolProblem(
+                    f'cannot deploy {version.key} without',
+                    f'process {", ".join(lost)} of the management plane',
+                    f'ended by itself, so: {problem.reason}',
+                    "see 'scs-ci plane status' and its logs, start it with 'scs-ci plane up', then deploy again",
+                ) from problem
+            raise
 
     return show(version_stage(directory, 'deploy', body, tuple(options.version)), options.json)
 
@@ -111,6 +123,14 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         until=options.until,
         is_active=_is_active(options.cloud or directory.info.cloud) if entry else None,
     )
+
+
+def _lost_processes(directory: RunDirectory) -> list[str]:
+    """Dead processes of the run's own plane, where it runs on this host: a better cause than what follows from it."""
+    place = _of_plane(directory, 'state')
+    if place is None or not place.is_dir():
+        return []
+    return [process.name for process in status(Plane(place)).processes if process.state == 'dead']
 
 
 def _kubeconfig(options: argparse.Namespace, directory: RunDirectory) -> Path:
