@@ -1,0 +1,84 @@
+"""python3 benchmarks/e2e/measure.py -- the main job on the example stack in a sandbox, as JSON; needs root.
+
+Wall times depend on the machine and on what else runs there; run it on a quiet one, twice, for the first time fills
+the cache. Goals: 90 s for the whole of `make e2e`; sandbox start 12 s and 1.1 GiB; plane start 12 s and 1.3 GiB; 6 s
+from build to topology for each further version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = f'e{os.getpid() % 10000}'
+STATE = Path(os.environ.get('SCS_SANDBOX_HOME', '/var/lib/scs-sandbox')) / NAME
+LIMIT = 3600  # seconds; the first time builds the Go programs
+
+
+def call(*command: str | Path, **environment: str) -> str:
+    """Run a command of the project and return its output; it has to succeed."""
+    words = [str(word) for word in command]
+    env = {**os.environ, **environment}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
+    if done.returncode:
+        sys.exit(f'{" ".join(words)}: exit code {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}')
+    return done.stdout
+
+
+def calls_by_service() -> dict[str, int]:
+    """Requests that the services of the sandbox have answered so far."""
+    logs = sorted(STATE.rglob('*-access.log'))
+    return {log.name.removesuffix('-access.log'): len(log.read_text().splitlines()) for log in logs}
+
+
+def records(run: Path) -> dict[str, Any]:
+    """Seconds of each stage, the steps of deploy, the memory of the plane in MiB."""
+    found: dict[str, Any] = {'stages': {}}
+    for path in [*sorted((run / 'stages').glob('*.json')), *sorted(run.glob('*-*-*/*.json'))]:
+        record = json.loads(path.read_text())
+        found['stages'][record['stage']] = record['seconds']
+        if record['stage'] == 'deploy':
+            found['deploy_steps'] = record['facts']['steps']
+        if record['stage'] == 'plane':
+            found['plane_mib'] = record['facts']['memory']
+    return found
+
+
+def measure() -> dict[str, Any]:
+    """Everything, with a sandbox of our own that is down again afterwards."""
+    scs_sandbox = [ROOT / 'bin/scs-sandbox', '--name', NAME]
+    with tempfile.TemporaryDirectory() as directory:
+        run = Path(directory) / 'run'
+        found: dict[str, Any] = {'load_1m': os.getloadavg()[0]}
+        try:
+            began = time.monotonic()
+            call(*scs_sandbox, 'up')
+            found['sandbox_up_s'] = round(time.monotonic() - began, 1)
+            found['sandbox_pss_mib'] = json.loads(call(*scs_sandbox, 'status', '--json'))['pss_mib']
+            before = Counter(calls_by_service())
+            began = time.monotonic()
+            call('make', 'e2e', SANDBOX=NAME, RUN_DIR=str(run))
+            found['e2e_in_running_sandbox_s'] = round(time.monotonic() - began, 1)
+            made = Counter(calls_by_service()) - before
+            found['api_calls'] = {**made, 'all': made.total()}
+            found |= records(run)
+            disk = call('du', '-sm', STATE).split()[0]
+            found['sandbox_disk_mib'] = int(disk)
+        finally:
+            began = time.monotonic()
+            call(*scs_sandbox, 'down')
+    found['sandbox_down_s'] = round(time.monotonic() - began, 1)
+    found['whole_s'] = round(found['sandbox_up_s'] + found['e2e_in_running_sandbox_s'] + found['sandbox_down_s'], 1)
+    return found
+
+
+if __name__ == '__main__':
+    print(json.dumps(measure(), indent=1))
