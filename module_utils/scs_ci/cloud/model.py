@@ -51,7 +51,7 @@ class ClusterWish:
     workers: int = 0
     flavor: FlavorWish = field(default_factory=lambda: FlavorWish(vcpus=2, ram=4096, disk=20))
     load_balancer: bool = False
-    parallel: int = 1
+    parallel: int = 0  # deploy keeps every cluster until all versions are through
     image: str = 'ubuntu-capi-image-{version}'
 
 
