@@ -128,9 +128,11 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
 def _lost_processes(directory: RunDirectory) -> list[str]:
     """Dead processes of the run's own plane, where it runs on this host: a better cause than what follows from it."""
     place = _of_plane(directory, 'state')
-    if place is None or not place.is_dir():
+    if place is None:
         return []
-    return [process.name for process in status(Plane(place)).processes if process.state == 'dead']
+    with contextlib.suppress(Problem):  # not on this host, or deleted meanwhile: the first problem is what counts
+        return [process.name for process in status(Plane(place)).processes if process.state == 'dead']
+    return []
 
 
 def _kubeconfig(options: argparse.Namespace, directory: RunDirectory) -> Path:
