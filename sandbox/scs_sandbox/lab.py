@@ -27,6 +27,9 @@ PROGRAMS = {
     'pivot_root': 'util-linux',
     'sed': 'sed',
 }
+INOTIFY = Path('/proc/sys/fs/inotify/max_user_instances')
+INOTIFY_PER_SERVER = 7  # of a plain server, measured; all servers of a host share root's limit
+INOTIFY_ADVISED = 256
 
 
 def shortfalls() -> list[str]:
@@ -47,6 +50,16 @@ def shortfalls() -> list[str]:
     except SandboxError as error:
         lacks.append(f'{error.answer}: {error.advice}')
     return lacks
+
+
+def advice(inotify_instances: int | None = None) -> list[str]:
+    """What of this host suffices for few servers only, each with its cure. inotify_instances: instead of the host's."""
+    limit = int(INOTIFY.read_text()) if inotify_instances is None else inotify_instances
+    if limit >= INOTIFY_ADVISED:
+        return []
+    servers = limit // INOTIFY_PER_SERVER
+    cure = f'sysctl fs.inotify.max_user_instances={4 * INOTIFY_ADVISED}'
+    return [f'fs.inotify.max_user_instances is {limit}, enough for about {servers} servers on this host: {cure}']
 
 
 def up(name: str) -> list[str]:

@@ -108,6 +108,8 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
     with locked(sandbox):
         if is_up(sandbox, wish):
             return False
+        for text in lab.advice():
+            say(f'advice: {text}')
         prefix = environments.openstack()
         entry = images.build_plain()
         facts = images.facts(entry)

@@ -29,7 +29,9 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class Layout:
-    """How this host does control groups. version: 1 or 2."""
+    """How this host does control groups. version: of the hierarchies with the controllers, 1 or 2; after those of
+    version 1 comes the one of version 2 without controllers.
+    """
 
     version: int
     hierarchies: tuple[Hierarchy, ...]
@@ -58,15 +60,26 @@ def detect(mountinfo: str) -> Layout:
                 o for o in options.split(',') if o not in ('rw', 'ro', 'xattr', 'clone_children') and '_agent' not in o
             )
             first.setdefault(names, Hierarchy(Path(path), names))
-    if 'name=systemd' in first:
-        return Layout(1, tuple(first[name] for name in sorted(first)))
     if unified and not first:
         return Layout(2, (unified[0],))
-    raise SandboxError(
+    if 'name=systemd' not in first:
+        raise _missing(
+            'neither version 2 alone nor a version 1 hierarchy name=systemd', 'systemd', 'cgroup -o none,name=systemd'
+        )
+    if not unified:
+        raise _missing('no version 2 hierarchy beside version 1', 'unified', 'cgroup2')
+    # Beside version 1 the systemd of a server mounts version 2 by itself and keeps its units there. Were servers not in
+    # groups of their own in it, all would share one tree, and one would remove the groups that another is about to use.
+    return Layout(1, (*(first[name] for name in sorted(first)), unified[0]))
+
+
+def _missing(lack: str, directory: str, kind: str) -> SandboxError:
+    path = f'/sys/fs/cgroup/{directory}'
+    return SandboxError(
         'cannot use control groups',
         'of this host',
-        'neither version 2 alone nor a version 1 hierarchy name=systemd is mounted',
-        'mount one: mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd',
+        f'{lack} is mounted',
+        f'mount one: mkdir -p {path} && mount -t {kind} cgroup {path}',
     )
 
 
@@ -186,7 +199,10 @@ def remove(paths: tuple[Path, ...]) -> list[str]:
 
 
 def drop_parents(layout: Layout, name: str) -> list[str]:
-    """Remove the sandbox's own groups where no server is left in them. Returns those removed."""
+    """Remove the sandbox's own groups where no server is left in them. Returns those removed.
+
+    Only when nothing of the sandbox starts any more: a server that starts has made them and needs them a moment later.
+    """
     gone = []
     for path in (console_group(layout, name), *parents(layout, name)):
         with contextlib.suppress(OSError):

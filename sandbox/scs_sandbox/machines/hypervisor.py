@@ -84,7 +84,7 @@ def start(host: Host, server: Server) -> bool:
     try:
         disk.create(place, server, image)
         place.crashed.unlink(missing_ok=True)
-        hierarchies = {h.path.name: h.options for h in host.layout.hierarchies} if host.layout.version == 1 else {}
+        hierarchies = {h.path.name: h.options for h in host.layout.hierarchies if h.options}
         disk.prepare(place, server, image, host.shared, hierarchies)
         place.go.unlink(missing_ok=True)
         os.mkfifo(place.go, 0o600)
@@ -122,7 +122,6 @@ def delete(host: Host, server_id: str, ports: tuple[Port, ...]) -> list[str]:
     for port in ports:
         links.detach(host.sandbox, port)
     removed += [f'control group {path}' for path in cgroups.remove(host.groups(server_id))]
-    cgroups.drop_parents(host.layout, host.sandbox)
     if host.place(server_id).directory.exists():
         shutil.rmtree(host.place(server_id).directory)
     return removed

@@ -18,7 +18,7 @@ else
     mkdir "$M/sys/fs/cgroup/$directory"
     case $options in name=*) options=none,$options ;; esac
     mount -t cgroup -o "$options" cgroup "$M/sys/fs/cgroup/$directory"
-  done < "$STAGE_DIR/hierarchies"
+  done < "$STAGE_DIR/hierarchies"       # systemd itself mounts version 2 at unified
 fi
 
 mount -t tmpfs -o mode=755,nosuid,size=4m tmpfs "$M/dev"

@@ -10,12 +10,18 @@ processes and ends. The agent is the subreaper, or later process 1 of the host.
 import ctypes
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 
 # NEWNS CGROUP UTS IPC PID NET
 CLONE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
 MS_REC_PRIVATE = 0x4000 | 0x40000
+# A boot shows some 300 lines. A server that floods its console shall not fill the host's disk: at most 5 MiB per boot,
+# and a boot that finds more starts the file anew. What is too much is still read, or the server's programs would block.
+CONSOLE_LINES = 10_000
+CONSOLE_COLUMNS = 512
+COPIER_MEMORY = 64 << 20  # bytes; sed holds one line, which a server can make endless
 
 
 def start_time(pid: int) -> int:
@@ -47,6 +53,23 @@ def run(command: list[str], environment: dict[str, str], streams: tuple[int, ...
     os._exit(127)
 
 
+def open_console(path: str) -> int:
+    """The console file at its end, emptied when it has the size of one full boot."""
+    console = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if os.fstat(console).st_size > CONSOLE_LINES * CONSOLE_COLUMNS:
+        os.truncate(console, 0)
+    return console
+
+
+def copy_command(lines: int = CONSOLE_LINES, columns: int = CONSOLE_COLUMNS) -> list[str]:
+    """The program that copies what a terminal shows: without carriage returns, long lines cut, the last line saying
+    that more was left out.
+    """
+    last = f'the console log ends here: {lines} lines since this start; stop and start the server to see more'
+    script = (r's/\r*$//', rf's/^\(.\{{{columns}\}}\).*/\1/', f'{lines}s/.*/{last}/', f'{lines + 1},$d')
+    return ['sed', '-u', ';'.join(script)]
+
+
 def join(group: str, pid: int) -> None:
     """Move a process into a control group."""
     (Path(group) / 'cgroup.procs').write_text(str(pid))
@@ -57,10 +80,11 @@ def main() -> None:
     plan = json.load(sys.stdin)
     master, slave = os.openpty()
     null = os.open('/dev/null', os.O_RDWR)
-    console = os.open(plan['console'], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    console = open_console(plan['console'])
     # The copier keeps the terminal open: no process of the server does so all the time, and the master would answer EIO
     # meanwhile. So it does not end by itself; whoever ends the server ends it by its record.
-    copier = run(['sed', '-u', 's/\\r*$//'], {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null, slave))
+    copier = run(copy_command(), {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null, slave))
+    resource.prlimit(copier, resource.RLIMIT_DATA, (COPIER_MEMORY, COPIER_MEMORY))
     os.close(master)
     join(plan['console_group'], copier)
     for group in plan['groups']:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scs_sandbox import lab
 from scs_sandbox.errors import SandboxError
-from scs_sandbox.machines import cgroups, disk, links, process
+from scs_sandbox.machines import cgroups, disk, links, process, starter
 from scs_sandbox.machines.cgroups import Hierarchy, Layout, Limits
 from scs_sandbox.machines.model import Bind, Image, Port, Server, parse_server
 
@@ -59,7 +61,7 @@ def server(**changes: Any) -> Server:
 def test_layout_version_one() -> None:
     layout = cgroups.detect(V1)
     assert layout.version == 1
-    assert [h.options for h in layout.hierarchies] == ['cpu,cpuacct', 'memory', 'name=systemd']
+    assert [h.options for h in layout.hierarchies] == ['cpu,cpuacct', 'memory', 'name=systemd', '']
     assert cgroups.groups(layout, 'box', ID)[1] == Path(f'/sys/fs/cgroup/memory/scs-sandbox-box/{ID}')
 
 
@@ -72,15 +74,20 @@ def test_without_a_hierarchy_for_systemd_the_cure_is_told() -> None:
         cgroups.detect(V1.replace('name=systemd', 'name=other'))
 
 
+def test_version_one_alone_would_let_servers_share_the_tree_of_version_two() -> None:
+    with pytest.raises(SandboxError, match=r'mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup '):
+        cgroups.detect(''.join(V1.splitlines(keepends=True)[:-1]))
+
+
 def test_limits_of_the_flavor_in_both_versions() -> None:
     limits = Limits(1 << 30, 2)
     assert cgroups.values(cgroups.detect(V2), limits) == (
         {'memory.max': str(1 << 30), 'cpu.max': '200000 100000', 'pids.max': '8192'},
     )
-    first, second, third = cgroups.values(cgroups.detect(V1), limits)
+    first, second, *others = cgroups.values(cgroups.detect(V1), limits)
     assert first == {'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '200000'}
     assert second == {'memory.limit_in_bytes': str(1 << 30)}
-    assert third == {}
+    assert others == [{}, {}]
 
 
 def test_create_and_remove_on_a_plain_directory(tmp_path: Path) -> None:
@@ -89,6 +96,21 @@ def test_create_and_remove_on_a_plain_directory(tmp_path: Path) -> None:
     assert (made[0] / 'memory.max').read_text() == str(1 << 30)
     assert (tmp_path / 'cgroup.subtree_control').read_text() == '+cpu +memory +pids'
     assert cgroups.console_group(layout, 'box').is_dir()
+
+
+def test_console_copier_cuts_lines_and_their_number_and_reads_on() -> None:
+    shown = b'short\r\r\n' + b'x' * 30 + b'\r\n' + b'more\n' * 9
+    done = subprocess.run(starter.copy_command(3, 10), input=shown, capture_output=True, check=True, timeout=10)
+    first, second, last = done.stdout.splitlines()
+    assert (first, second) == (b'short', b'x' * 10)
+    assert last.startswith(b'the console log ends here: 3 lines')
+
+
+def test_few_inotify_instances_are_told_with_the_cure() -> None:
+    assert lab.advice(256) == []
+    (text,) = lab.advice(128)
+    assert '128, enough for about 18 servers' in text
+    assert text.endswith('sysctl fs.inotify.max_user_instances=1024')
 
 
 def test_config_drive_and_identity() -> None:
