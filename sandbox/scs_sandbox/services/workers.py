@@ -107,6 +107,7 @@ def start_cinder(etc: Path) -> None:
         worker.own_id = service.Service.service_id
         worker.start()
         worker.own_id = service.Service.service_id
+        worker.report_state()  # the first report of its own comes after an interval only
         _RUNNING.append(worker)
 
 
@@ -124,8 +125,12 @@ def wait_for(address: str, port: int, seconds: float = NEIGHBOR_WAIT) -> None:
 
 
 def _start(kind: Any, **arguments: Any) -> None:
+    """Start a service of Nova and report that it is up: the service does so after 5 s only, and until then the last
+    report is the one of the template or of the process before, too old for the scheduler to send a server there."""
     worker = kind.create(**arguments)
     worker.start()
+    worker.service_ref.report_count += 1
+    worker.service_ref.save()
     _RUNNING.append(worker)
 
 

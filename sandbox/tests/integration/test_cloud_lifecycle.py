@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_two_sandboxes_do_not_see_each_other(cloud: CloudWorld, other: CloudWorl
     other.wait_server(other.boot(second), 'ACTIVE')
     assert cloud.status()['servers'] == []
     cloud.ask(lambda c: c.network.delete_network(first))
+
+
+def test_workers_have_reported_when_it_is_up(other: CloudWorld) -> None:
+    began = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    other.demand('up')
+    workers = other.ask(lambda c: [*c.compute.services(), *c.block_storage.services()], 'sandbox-admin')
+    assert len(workers) > 4
+    late = [w.binary for w in workers if datetime.fromisoformat(w.updated_at) < began]
+    assert late == [], 'the scheduler takes them for dead and finds no host'
 
 
 def test_two_regions_share_identity_and_network(other: CloudWorld) -> None:
