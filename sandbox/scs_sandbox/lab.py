@@ -22,6 +22,7 @@ from .run import run
 PROGRAMS = {
     'ip': 'iproute2',
     'nft': 'nftables',
+    'haproxy': 'haproxy',
     'nsenter': 'util-linux',
     'mount': 'mount',
     'pivot_root': 'util-linux',

@@ -50,6 +50,11 @@ def router_namespace(name: str, router_id: str) -> str:
     return f'{PREFIX}{name}-router-{router_id}'
 
 
+def balancer_namespace(name: str, balancer_id: str) -> str:
+    """The network namespace of one load balancer of Octavia."""
+    return f'{PREFIX}{name}-lb-{balancer_id}'
+
+
 def namespace_path(namespace: str) -> Path:
     """Where a named network namespace is mounted."""
     return NETNS_DIRECTORY / namespace

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import names
+from .balancers import proxy
 from .errors import SandboxError
 from .machines import cgroups
 from .machines.process import Process, alive, recorded, send, start_time, wait_gone
@@ -35,6 +36,7 @@ def down(state: Path) -> list[str]:
     problems: list[SandboxError] = []
     removed = end_agent(state)
     removed += _end(_server_processes(state, name, layout), 'server process')
+    removed += _end(list(proxy.processes(state)), 'load balancer')
     removed += _end(_namespace_processes(name), 'process in the lab')
     servers = sorted(
         {

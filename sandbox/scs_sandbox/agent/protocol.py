@@ -13,8 +13,11 @@ server-status  {"id"}           answers {"state": "running|stopped|absent|crashe
 network-apply  {"snapshot": {"networks", "subnets", "ports", "routers", "floating_ips", "security_groups"}}, always
 complete;
                answers {"changes": [text]} when the network is as it says (scs_sandbox/network/model.py has the fields).
+balancers-apply {"region", "balancers": [{"id", "ports": [port id], "filtered": bool, "config": text of HAProxy|null}]},
+always complete for the region; answers {"errors": {id: text}} when every proxy runs with its configuration or has an
+error. Files: scs_sandbox/balancers/model.py.
 status         {}               answers {"servers": [{"id", "name", "state", "desired", "pid", "error"}], "network":
-{…}, "error": text|null}.
+{…}, "balancers": [{"id", "pid", "error"}], "error": text|null}.
 converge       {}               one pass over everything now; answers {"errors": [text]}.
 stop           {}               ends the agent; servers and network stay. Answers {}.
 """
@@ -28,6 +31,7 @@ OPERATIONS = (
     'server-ports',
     'server-status',
     'network-apply',
+    'balancers-apply',
     'status',
     'converge',
     'stop',

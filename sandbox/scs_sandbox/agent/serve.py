@@ -56,6 +56,7 @@ def _operate(worker: Worker, op: str, request: Mapping[str, Any], stop: Callable
         'server-ports': lambda: {'state': worker.server_ports(str(request['id']), request['ports'])},
         'server-status': lambda: {'state': worker.server_status(str(request['id']))},
         'network-apply': lambda: {'changes': worker.network_apply(request['snapshot'])},
+        'balancers-apply': lambda: {'errors': worker.balancers_apply(str(request['region']), request['balancers'])},
         'status': lambda: worker.status(),
         'converge': lambda: {'errors': worker.converge()},
     }

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,16 @@ def write(path: Path, data: Any) -> None:
 
 
 class Store:
-    """Desired state below <state>/desired: one file per server and one for the network."""
+    """Desired state below <state>/desired: one file per server, one for the network, one for the load balancers of each
+    region.
+    """
 
     def __init__(self, state: Path) -> None:
         self._servers = state / 'desired' / 'servers'
         self._network = state / 'desired' / 'network.json'
-        self._servers.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._balancers = state / 'desired' / 'balancers'
+        for directory in (self._servers, self._balancers):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def server_ids(self) -> list[str]:
         """Servers that shall exist."""
@@ -101,6 +105,15 @@ class Store:
     def put_network(self, snapshot: Mapping[str, Any]) -> None:
         """Remember a snapshot."""
         write(self._network, dict(snapshot))
+
+    def balancers(self) -> list[dict[str, Any]]:
+        """Load balancers of all regions as they were asked for last."""
+        found = (self._read(path) or {} for path in sorted(self._balancers.glob('*.json')))
+        return [item for region in found for item in region['balancers']]
+
+    def put_balancers(self, region: str, balancers: Sequence[Mapping[str, Any]]) -> None:
+        """Remember all load balancers of a region."""
+        write(self._balancers / f'{region}.json', {'balancers': [dict(item) for item in balancers]})
 
     @staticmethod
     def _read(path: Path) -> dict[str, Any] | None:

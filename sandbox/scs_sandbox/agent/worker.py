@@ -13,10 +13,11 @@ from typing import Any
 
 from ..errors import SandboxError
 from ..machines import cgroups, hypervisor
-from ..machines.model import IDENTIFIER, Port, Server, parse_port, parse_server
+from ..machines.model import IDENTIFIER, Server, parse_port, parse_server
 from ..network import apply
 from ..network.model import Snapshot, parse_snapshot
 from ..network.plan import Plan, plan
+from .balancers import Balancers
 from .store import Config, Store
 
 NETWORK_WAIT = 15.0  # seconds that a new server waits for the snapshot with its ports; the driver sends it within 1 s
@@ -35,6 +36,7 @@ class Worker:
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._guard = threading.Lock()
         self._sandbox = config.name
+        self._balancers = Balancers(state, config.name, self._store)
         self._plan: Plan | None = None
         self._planned_ports: frozenset[str] = frozenset()
         self._errors: dict[str, str] = {}
@@ -104,6 +106,25 @@ class Worker:
             self._store.put_network(snapshot)
         return self._converge_network()
 
+    # -- load balancers
+    # --------------------------------------------------------------------------------------------------------
+
+    def balancers_apply(self, region: str, data: list[Mapping[str, Any]]) -> dict[str, str]:
+        """Make the load balancers of a region what data says. Returns errors by id. Raises SandboxError."""
+        wanted = self._balancers.put(region, data)
+        self._balancers.prune()
+        self._wait_for(port for balancer in wanted for port in balancer.ports)
+        self._converge_network()
+        return self._balancers.converge(self._unplugged())
+
+    def _unplugged(self) -> dict[str, str]:
+        return {
+            balancer.id: f'cannot plug in load balancer {balancer.id}: ports {", ".join(missing)} are in no network '
+            'snapshot\n  next: look whether they exist and whether the network driver sends network-apply'
+            for balancer in self._balancers.desired()
+            if (missing := self._absent(balancer.ports))
+        }
+
     # -- everything
     # ------------------------------------------------------------------------------------------------------------
 
@@ -119,6 +140,7 @@ class Worker:
         except SandboxError as error:
             self._errors['network'] = str(error)
             errors.append(str(error))
+        errors += self._balancers.converge(self._unplugged()).values()
         for server_id in {*self._store.server_ids(), *self._on_disk()}:
             try:
                 self._converge_server(server_id)
@@ -134,6 +156,7 @@ class Worker:
             if hypervisor.init_of(self._host, server_id) is None:
                 with self._lock(server_id):
                     self._look(server_id)
+        self._balancers.watch()
 
     def status(self) -> dict[str, Any]:
         """Everything known, for people."""
@@ -155,6 +178,7 @@ class Worker:
         return {
             'servers': servers,
             'network': {'namespaces': [space.name for space in spaces]},
+            'balancers': self._balancers.status(),
             'error': self._errors.get('network'),
         }
 
@@ -225,26 +249,32 @@ class Worker:
             self._store.put_server({**(self._store.server(server_id) or {}), 'state': 'stopped'})
 
     def _await_network(self, server: Server) -> None:
-        limit = time.monotonic() + NETWORK_WAIT
-        while missing := self._missing(server.ports):
-            if time.monotonic() > limit:
-                raise SandboxError(
-                    'cannot start',
-                    f'server {server.id}',
-                    f'ports {", ".join(missing)} were in no network snapshot for {NETWORK_WAIT:.0f} s',
-                    'look whether the network driver sends network-apply',
-                )
-            time.sleep(NETWORK_PAUSE)
+        if missing := self._wait_for(port.id for port in server.ports):
+            raise SandboxError(
+                'cannot start',
+                f'server {server.id}',
+                f'ports {", ".join(missing)} were in no network snapshot for {NETWORK_WAIT:.0f} s',
+                'look whether the network driver sends network-apply',
+            )
 
-    def _missing(self, ports: tuple[Port, ...]) -> list[str]:
-        return [port.id for port in ports if port.id not in self._planned_ports]
+    def _wait_for(self, ports: Iterable[str]) -> list[str]:
+        """Wait until a snapshot has these ports. Returns those that none had in time."""
+        wanted = list(ports)
+        limit = time.monotonic() + NETWORK_WAIT
+        while (missing := self._absent(wanted)) and time.monotonic() < limit:
+            time.sleep(NETWORK_PAUSE)
+        return missing
+
+    def _absent(self, ports: Iterable[str]) -> list[str]:
+        return [port for port in ports if port not in self._planned_ports]
 
     def _converge_network(self, *, whole: bool = False) -> list[str]:
         with self._lock('network'):
             with self._guard:
                 data = self._store.network()
             snapshot = parse_snapshot(data) if data else Snapshot()
-            wanted = plan(self._sandbox, snapshot)
+            self._balancers.prune()
+            wanted = plan(self._sandbox, snapshot, self._balancers.desired())
             former, self._plan = (None if whole else self._plan), None
             changes = apply.converge(self._sandbox, wanted, former)
             self._plan = wanted

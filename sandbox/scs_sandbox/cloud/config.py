@@ -285,11 +285,11 @@ def _octavia(region: Region, password: str, prefix: Path) -> Sections:
             'bind_host': region.address,
             'bind_port': region.port('octavia'),
             'auth_strategy': 'keystone',
-            # `ovn` is what stacks ask for by name; both names lead to the same provider.
-            'enabled_provider_drivers': 'sandbox:Provider of the sandbox,ovn:Provider of the sandbox',
-            'default_provider_driver': 'sandbox',
+            # The names that stacks ask for.
+            'enabled_provider_drivers': 'amphora:HAProxy run by the sandbox,ovn:HAProxy run by the sandbox',
+            'default_provider_driver': 'amphora',
             'api_handler': 'simulated_handler',
-            'allow_ping_health_monitors': True,
+            'allow_ping_health_monitors': False,
         },
         'database': _database(region, 'octavia'),
         'keystone_authtoken': _token(region, password, 'load-balancer'),
@@ -298,6 +298,8 @@ def _octavia(region: Region, password: str, prefix: Path) -> Sections:
         'oslo_concurrency': _locks(region),
         'oslo_messaging': {'topic': 'octavia_prov'},
         'task_flow': {'jobboard_enabled': False},
+        # A proxy reserves memory for its connections; 50000 each, the default, is for machines of their own.
+        'haproxy_amphora': {'default_connection_limit': 1000},
         'driver_agent': {
             'status_socket_path': run / 'octavia-status.sock',
             'stats_socket_path': run / 'octavia-stats.sock',

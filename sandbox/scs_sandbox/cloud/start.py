@@ -24,8 +24,7 @@ sandbox = scs_sandbox.services.neutron:SandboxMechanismDriver
 sandbox_router = scs_sandbox.services.neutron:SandboxL3Plugin
 
 [octavia.api.drivers]
-sandbox = scs_sandbox.services.octavia:SandboxProvider
-ovn = scs_sandbox.services.octavia:SandboxProvider
+ovn = scs_sandbox.services.octavia:SandboxOvn
 """
 METADATA = 'Metadata-Version: 2.1\nName: scs-sandbox-drivers\nVersion: 0\n'
 # Values that would lead OpenStack's libraries or Python astray.

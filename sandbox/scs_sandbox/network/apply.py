@@ -20,9 +20,10 @@ OWNED = (
     'x',
     'r',
     'i',
+    'v',
     'up0',
     'ext0',
-)  # beginnings of interface names that plans make; server ports ('p…') are the hypervisor's
+)  # beginnings of interface names that plans make; server ports ('p…') are the hypervisor's, or go with a 'v…'
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .. import names
+from ..balancers.model import Balancer
 from . import rules
 from .model import Port, Router, Snapshot, Subnet
 
@@ -68,15 +69,16 @@ class Plan:
     wires: tuple[Wire, ...]
 
 
-def plan(sandbox: str, snapshot: Snapshot) -> Plan:
-    """The plan for a snapshot; for an empty one the lab alone."""
+def plan(sandbox: str, snapshot: Snapshot, balancers: Sequence[Balancer] = ()) -> Plan:
+    """The plan for a snapshot and the load balancers in it; for an empty one the lab alone."""
     spaces = [lab(sandbox, snapshot)]
+    unfiltered = frozenset(port for balancer in balancers if not balancer.filtered for port in balancer.ports)
     wires: list[Wire] = []
     for network in snapshot.networks:
         inhabited = any(port.network_id == network.id and is_server_port(port) for port in snapshot.ports)
         if network.external and not inhabited:
             continue
-        spaces.append(network_space(sandbox, network.id, snapshot))
+        spaces.append(network_space(sandbox, network.id, snapshot, unfiltered))
         if network.external:
             wires.append(
                 Wire(
@@ -96,6 +98,12 @@ def plan(sandbox: str, snapshot: Snapshot) -> Plan:
         )
         spaces.append(router_space(sandbox, router, snapshot))
         wires += router_wires(sandbox, router, snapshot)
+    for balancer in balancers:
+        ports = [p for p in snapshot.ports if p.id in balancer.ports]
+        ports = [p for p in ports if names.network_namespace(sandbox, p.network_id) in known]
+        if ports:
+            spaces.append(balancer_space(sandbox, balancer, ports, snapshot))
+            wires += balancer_wires(sandbox, balancer, ports, snapshot)
     return Plan(tuple(spaces), tuple(wires))
 
 
@@ -116,10 +124,12 @@ def lab(sandbox: str, snapshot: Snapshot) -> Space:
     )
 
 
-def network_space(sandbox: str, network_id: str, snapshot: Snapshot) -> Space:
-    """A switch with security groups. Nothing in it has an address."""
+def network_space(sandbox: str, network_id: str, snapshot: Snapshot, unfiltered: frozenset[str] = frozenset()) -> Space:
+    """A switch with security groups. Nothing in it has an address. unfiltered: ports that no group applies to."""
     ports = [
-        port for port in snapshot.ports if port.network_id == network_id and port.port_security and is_server_port(port)
+        port
+        for port in snapshot.ports
+        if port.network_id == network_id and port.port_security and is_server_port(port) and port.id not in unfiltered
     ]
     return Space(
         names.network_namespace(sandbox, network_id),
@@ -192,6 +202,36 @@ def router_wires(sandbox: str, router: Router, snapshot: Snapshot) -> list[Wire]
             )
         )
     return wires
+
+
+def balancer_space(sandbox: str, balancer: Balancer, ports: Sequence[Port], snapshot: Snapshot) -> Space:
+    """Where the proxy of a load balancer listens: the addresses of its ports, and the way out of their subnets."""
+    subnets = [subnet for subnet in snapshot.subnets if subnet.network_id in {port.network_id for port in ports}]
+    homes = [s for s in subnets for port in ports for a in port.addresses if is_ipv4(a) and inside(a, s)]
+    addresses = {
+        names.link('v', port.id): tuple(with_prefix(address, subnets) for address in filter(is_ipv4, port.addresses))
+        for port in ports
+    }
+    return Space(
+        names.balancer_namespace(sandbox, balancer.id),
+        addresses={'lo': ('127.0.0.1/8',), **addresses},
+        default_route=next((subnet.gateway for subnet in homes if subnet.gateway), None),
+    )
+
+
+def balancer_wires(sandbox: str, balancer: Balancer, ports: Sequence[Port], snapshot: Snapshot) -> list[Wire]:
+    """The cables of a load balancer, plugged in as those of servers are, so that security groups apply."""
+    mtus = {network.id: network.mtu for network in snapshot.networks}
+    return [
+        Wire(
+            (
+                End(names.network_namespace(sandbox, port.network_id), names.port_link(port.id), master=names.SWITCH),
+                End(names.balancer_namespace(sandbox, balancer.id), names.link('v', port.id), mac=port.mac),
+            ),
+            mtus.get(port.network_id, 1500),
+        )
+        for port in ports
+    ]
 
 
 def is_server_port(port: Port) -> bool:

@@ -7,12 +7,16 @@ BEGIN IMMEDIATE and queue instead. This wraps a private method of oslo.db, which
 
 from __future__ import annotations
 
+import threading
+import weakref
 from typing import Any
 
 from oslo_db.sqlalchemy import enginefacade
 from sqlalchemy import event, orm
 
 _MODE = 'scs_sandbox_mode'
+_YIELDS = 'scs_sandbox_yields'
+_THREAD = threading.local()  # holder: the session of this thread that began immediately
 
 
 def install() -> None:
@@ -27,12 +31,35 @@ def install() -> None:
 
     factory._create_session = create_session
     event.listen(orm.Session, 'after_begin', _begin_immediately)
+    event.listen(orm.Session, 'after_transaction_end', _ended)
+
+
+def install_for(maker: Any) -> None:
+    """Make every session of a sessionmaker begin immediately: Octavia takes its sessions from one.
+
+    Not one inside of another of the same thread, which would wait for itself. Octavia's providers open such, to read.
+    """
+    maker.configure(info={_MODE: enginefacade._WRITER, _YIELDS: True})
 
 
 def _begin_immediately(session: Any, transaction: Any, connection: Any) -> None:
     writer = session.info.get(_MODE) is enginefacade._WRITER
     if transaction.nested or connection.dialect.name != 'sqlite' or not writer:
         return
+    if session.info.get(_YIELDS):
+        if _holder() not in (None, session):
+            return
+        _THREAD.holder = weakref.ref(session)
     raw = connection.connection.dbapi_connection
     raw.execute('COMMIT')
     raw.execute('BEGIN IMMEDIATE')
+
+
+def _ended(session: Any, transaction: Any) -> None:
+    if transaction.parent is None and _holder() is session:
+        _THREAD.holder = None
+
+
+def _holder() -> Any:
+    reference = getattr(_THREAD, 'holder', None)
+    return reference() if reference else None

@@ -38,10 +38,11 @@ def prepare_octavia(etc: Path) -> None:
     """Octavia's default pool timeout is not valid for SQLite's pool; its configuration file goes on the command
     line."""
     sys.argv = ['octavia-api', '--config-file', str(etc / 'octavia.conf')]
-    import octavia.common.config  # noqa: F401 - registers the option
+    import octavia.common.config  # registers the option
     from oslo_config import cfg
 
     cfg.CONF.set_default('pool_timeout', None, 'database')
+    from . import octavia  # noqa: F401 - takes the place of the amphora provider before the API loads it
 
 
 def start_neutron(etc: Path) -> None:
@@ -76,6 +77,16 @@ def start_nova(etc: Path) -> None:
         )
     host_mapping.discover_hosts(context.get_admin_context(), None)
     _start(service.Service, binary='nova-scheduler', topic=scheduler.RPC_TOPIC)
+
+
+def start_octavia(etc: Path) -> None:
+    """The thread in place of Octavia's controller, also for what was pending when the process ended."""
+    from octavia.db import api
+
+    from . import octavia, sqlite_writers
+
+    sqlite_writers.install_for(api.session())
+    octavia.synchronizer()
 
 
 def start_cinder(etc: Path) -> None:
@@ -135,4 +146,9 @@ def _start(kind: Any, **arguments: Any) -> None:
 
 
 PREPARE: dict[str, Callable[[Path], None]] = {'cinder': prepare_cinder, 'octavia': prepare_octavia}
-START: dict[str, Callable[[Path], None]] = {'neutron': start_neutron, 'nova': start_nova, 'cinder': start_cinder}
+START: dict[str, Callable[[Path], None]] = {
+    'neutron': start_neutron,
+    'nova': start_nova,
+    'cinder': start_cinder,
+    'octavia': start_octavia,
+}
