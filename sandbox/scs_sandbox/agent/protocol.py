@@ -3,7 +3,8 @@ false, "error": text}.
 
 server-apply   {"server": {"id", "name", "hostname", "state": "running|stopped", "image": tree name, "memory_mb",
 "vcpus",
-                "ports": [{"id", "mac", "network_id", "addresses": ["10.0.0.5/24"], "gateway": "10.0.0.1"|null, "mtu"}],
+                "ports": [{"id", "mac", "network_id", "addresses": ["10.0.0.5/24"], "gateway": "10.0.0.1"|null, "mtu",
+                "dns": [address]}],
                 "user_data": base64|null, "keys": [line], "metadata": {}, "availability_zone"}}
                answers {"state"} when converged: the container runs (or is stopped), its interfaces are plugged in.
 server-delete  {"id"}           answers {"removed": [text]}; a server that is not known is no error.

@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import SandboxError
 from ..machines import cgroups
 from ..machines.process import Process, record, start_time
+from ..resolver import serve as resolver
 from .protocol import EOF_LIMIT, OPERATIONS
 from .store import read_config
 from .worker import Worker
@@ -129,6 +130,8 @@ def serve(state: Path) -> None:
     record(state / 'agent.pid', agent=Process(os.getpid(), start_time(os.getpid()) or 0))
     for error in worker.converge():
         log.error('at start: %s', error)
+    upstream = resolver.start(state)
+    log.info('names are resolved; other names by %s', ', '.join(upstream) or 'nobody')
     with Server(state / 'agent.sock', worker, end) as server:
         threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.2}, daemon=True).start()
         log.info('agent of sandbox %s serves, process %d', config.name, os.getpid())

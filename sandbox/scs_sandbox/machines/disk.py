@@ -17,8 +17,8 @@ from pathlib import Path
 from ..errors import SandboxError
 from .model import Bind, Image, Server
 
-# Nothing answers DNS in the lab, so a lookup shall fail at once instead of hanging: the address refuses port 53.
-RESOLV_CONF = 'nameserver 198.19.0.1\noptions timeout:1 attempts:1\n'
+RESOLVER = '198.19.0.1'  # of the lab; it answers for every other address, too
+RESOLVERS = 3  # the C library reads no more
 CONFIG_DRIVE = 'var/lib/cloud/seed/config_drive/openstack/latest'
 # Kernel settings that kubelet writes when they differ; they belong to the host, so a server sees files with the wanted
 # values.
@@ -72,6 +72,12 @@ def meta_data(server: Server) -> dict[str, object]:
     }
 
 
+def resolv_conf(server: Server) -> str:
+    """The resolvers of the server's subnets, as DHCP would hand them over; without any the lab's own."""
+    found = list(dict.fromkeys(address for port in server.ports for address in port.dns)) or [RESOLVER]
+    return ''.join(f'nameserver {address}\n' for address in found[:RESOLVERS]) + 'options timeout:2 attempts:2\n'
+
+
 def files(server: Server) -> dict[str, bytes]:
     """Paths relative to the top of the disk and what the server finds there at its first boot.
 
@@ -84,7 +90,7 @@ def files(server: Server) -> dict[str, bytes]:
         'etc/hostname': f'{short}\n'.encode(),
         'etc/hosts': f'127.0.0.1 localhost\n{own} {names}\n::1 localhost ip6-localhost ip6-loopback\n'.encode(),
         'etc/machine-id': hashlib.sha256(server.id.encode()).hexdigest()[:32].encode() + b'\n',
-        'etc/resolv.conf': RESOLV_CONF.encode(),
+        'etc/resolv.conf': resolv_conf(server).encode(),
         f'{CONFIG_DRIVE}/meta_data.json': json.dumps(meta_data(server)).encode(),
     }
     if server.user_data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ MAC = re.compile(r'([0-9a-f]{2}:){5}[0-9a-f]{2}')
 
 @dataclass(frozen=True)
 class Port:
-    """One interface. addresses: with prefix length ('10.0.0.5/24'). gateway: of its subnet, or None. mtu: bytes."""
+    """One interface. addresses: with prefix length ('10.0.0.5/24'). gateway: of its subnet, or None. mtu: bytes. dns:
+    addresses of the subnets' resolvers.
+    """
 
     id: str
     mac: str
@@ -24,6 +27,7 @@ class Port:
     addresses: tuple[str, ...]
     gateway: str | None
     mtu: int
+    dns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def parse_port(data: Mapping[str, Any]) -> Port:
             tuple(map(str, data['addresses'])),
             data.get('gateway') or None,
             int(data.get('mtu') or 1500),
+            tuple(str(ipaddress.ip_address(address)) for address in data.get('dns') or ()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _bad('port', data, error) from error

@@ -14,6 +14,7 @@ from .model import Port, Router, Snapshot, Subnet
 
 EXTERNAL_ADDRESS = '198.18.0.1/16'
 API_ADDRESS = '198.19.0.1/32'
+LAB_ADDRESSES = '198.18.0.0/15'  # the external network and the APIs
 EXTERNAL_MAC = (
     '02:5c:50:00:00:01'  # fixed: a bridge takes the lowest MAC of its ports, and neighbors would keep the old one
 )
@@ -121,6 +122,7 @@ def lab(sandbox: str, snapshot: Snapshot) -> Space:
         bridges={names.EXTERNAL_BRIDGE: EXTERNAL_MAC},
         addresses={'lo': ('127.0.0.1/8', API_ADDRESS), names.EXTERNAL_BRIDGE: addresses},
         settings={**FORWARDING, **UNFILTERED},
+        rules=rules.lab_rules(names.EXTERNAL_BRIDGE, API_ADDRESS.split('/')[0], LAB_ADDRESSES),
     )
 
 

@@ -127,6 +127,25 @@ def router_rules(gateway: Gateway | None, floating_ips: Sequence[FloatingIP], ex
     return '\n'.join(lines) + '\n'
 
 
+def lab_rules(external: str, resolver: str, lab: str) -> str:
+    """Whatever resolver a subnet names, outside of the lab's addresses, the lab's own answers.
+
+    external: bridge that questions come from. resolver: its address. lab: network of the lab's addresses.
+    """
+    lines = [
+        'table ip resolver {',
+        '  chain before {',
+        '    type nat hook prerouting priority dstnat;',
+        *(
+            f'    iifname "{external}" ip daddr != {lab} {protocol} dport 53 dnat to {resolver}'
+            for protocol in ('udp', 'tcp')
+        ),
+        '  }',
+        '}',
+    ]
+    return '\n'.join(lines) + '\n'
+
+
 def _protocol(rule: Rule) -> list[str]:
     if rule.protocol in (None, 'any', 'ip', '0', ''):
         return []

@@ -42,6 +42,7 @@ def port_document(vif: Any) -> dict[str, Any]:
         'addresses': [f'{ip["address"]}/{subnet["cidr"].split("/")[1]}' for subnet in subnets for ip in subnet['ips']],
         'gateway': next((g for g in gateways if g), None),
         'mtu': vif['network'].get('meta', {}).get('mtu') or DEFAULT_MTU,
+        'dns': [server['address'] for subnet in subnets for server in subnet.get('dns') or []],
     }
 
 
