@@ -196,6 +196,13 @@ def _faults(options: Options, sandbox: Sandbox) -> int:
         faults.write(sandbox.state, faults.load(text, options.file))
     elif options.action == 'clear':
         faults.clear(sandbox.state)
+    elif options.action in ('host-down', 'host-up'):
+        if not options.file:
+            print(f'scs-sandbox faults {options.action}: HOST is missing', file=sys.stderr)
+            return USAGE
+        down = options.action == 'host-down'
+        faults.write(sandbox.state, faults.with_host(faults.read(sandbox.state), options.file, down=down))
+        faults.await_host(sandbox.state, [region.name for region in sandbox.regions()], options.file, down=down)
     else:
         print(json.dumps(faults.read(sandbox.state), indent=None if options.json else 2))
     return PASSED
@@ -243,8 +250,10 @@ def _parser() -> argparse.ArgumentParser:
     command('shell', _shell, 'open a shell in the lab')
     command('clouds', _clouds, 'write clouds.yaml and print its path')
     fault = command('faults', _faults, 'show or change faults that the cloud shall have')
-    fault.add_argument('action', choices=('set', 'clear', 'show'))
-    fault.add_argument('file', nargs='?', metavar='FILE', help='JSON, - for standard input')
+    fault.add_argument('action', choices=('set', 'clear', 'show', 'host-down', 'host-up'))
+    fault.add_argument(
+        'file', nargs='?', metavar='FILE|HOST', help='JSON, - for standard input; or the name of a compute host'
+    )
     routes = command('relay', _relay, 'make ports of the lab reachable on loopback until Ctrl-C')
     routes.add_argument('route', nargs='+', metavar='127.0.0.1:PORT=ADDRESS:PORT')
     return parser

@@ -5,10 +5,12 @@ from __future__ import annotations
 import http
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .cloud.model import COMPUTE_HOSTS
 from .cloud.secrets import write_private
 from .errors import SandboxError
 
@@ -21,6 +23,8 @@ NOVA: dict[str, tuple[type, ...]] = {
     'destroy_hang_s': NUMBER,
     'destroy_error': (str,),
 }
+HOST: dict[str, tuple[type, ...]] = {**NOVA, 'down': (bool,)}
+HOST_WAIT = 60.0  # seconds; servers lose their power in a tenth of a second each, but start in a second each
 SECTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     'nova': NOVA,
     'cinder': {'create_error': (str,), 'delete_error': (str,), 'create_delay': NUMBER, 'capacity_gb': NUMBER},
@@ -51,7 +55,7 @@ def problems(document: object) -> list[str]:
         found += _section(name, section, {**keys, 'hosts': (dict,)} if name == 'nova' else keys)
         hosts = section.get('hosts', {}) if isinstance(section, dict) else {}
         for host, own in hosts.items() if isinstance(hosts, dict) else ():
-            found += _section(f'{name}.hosts.{host}', own, keys)
+            found += _section(f'{name}.hosts.{host}', own, HOST)
     rules = document.get('http', [])
     if not isinstance(rules, list):
         return [*found, 'http is no list']
@@ -108,6 +112,45 @@ def load(text: str, source: str) -> dict[str, Any]:
             'correct the file; sandbox/README.md lists what can be said',
         )
     return dict(document)
+
+
+def with_host(document: Mapping[str, Any], host: str, *, down: bool) -> dict[str, Any]:
+    """The faults with a compute host down or up, everything else as it was. Raises SandboxError for an unknown host."""
+    if host not in COMPUTE_HOSTS:
+        raise SandboxError(
+            'cannot change', f'host {host}', 'there is no such compute host', f'name one of {", ".join(COMPUTE_HOSTS)}'
+        )
+    nova = dict(document.get('nova', {}))
+    hosts = {name: dict(own) for name, own in nova.get('hosts', {}).items()}
+    hosts[host] = {**{key: value for key, value in hosts.get(host, {}).items() if key != 'down'}}
+    if down:
+        hosts[host]['down'] = True
+    nova['hosts'] = {name: own for name, own in hosts.items() if own}
+    kept = {key: value for key, value in nova.items() if value != {}}
+    found = {**{key: value for key, value in document.items() if key != 'nova'}}
+    return {**found, 'nova': kept} if kept else found
+
+
+def await_host(state: Path, regions: Sequence[str], host: str, *, down: bool, seconds: float = HOST_WAIT) -> None:
+    """Wait until the Nova of every region has taken a host down or up. Raises SandboxError when one does not."""
+    limit = time.monotonic() + seconds
+    while waiting := [region for region in regions if (host in _down(state, region)) != down]:
+        if time.monotonic() > limit:
+            raise SandboxError(
+                f'cannot take {"down" if down else "up"}',
+                f'host {host} of {", ".join(waiting)}',
+                f'Nova has not done it within {seconds:.0f} s',
+                'look whether it runs: scs-sandbox status; scs-sandbox logs nova',
+            )
+        time.sleep(0.1)
+
+
+def _down(state: Path, region: str) -> dict[str, Any]:
+    """Hosts that are down, as services/hosts.py records them."""
+    try:
+        return dict(json.loads((state / 'hosts' / f'{region}.json').read_text()))
+    except FileNotFoundError:
+        return {}
 
 
 def write(state: Path, document: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ server-apply   {"server": {"id", "name", "hostname", "state": "running|stopped",
                answers {"state"} when converged: the container runs (or is stopped), its interfaces are plugged in.
 server-delete  {"id"}           answers {"removed": [text]}; a server that is not known is no error.
 server-reboot  {"id", "hard"}   answers {"state"}.
+server-power   {"id", "on"}     answers {"state"}; without power a server ends at once, its disk stays.
 server-ports   {"id", "ports"}  answers {"state"}; attaches and detaches while the server runs.
 server-status  {"id"}           answers {"state": "running|stopped|absent|crashed"}.
 network-apply  {"snapshot": {"networks", "subnets", "ports", "routers", "floating_ips", "security_groups"}}, always
@@ -29,6 +30,7 @@ OPERATIONS = (
     'server-apply',
     'server-delete',
     'server-reboot',
+    'server-power',
     'server-ports',
     'server-status',
     'network-apply',

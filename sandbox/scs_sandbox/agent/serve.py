@@ -54,6 +54,7 @@ def _operate(worker: Worker, op: str, request: Mapping[str, Any], stop: Callable
         'server-apply': lambda: {'state': worker.server_apply(request['server'])},
         'server-delete': lambda: {'removed': worker.server_delete(str(request['id']))},
         'server-reboot': lambda: {'state': worker.server_reboot(str(request['id']), hard=bool(request.get('hard')))},
+        'server-power': lambda: {'state': worker.server_power(str(request['id']), on=bool(request['on']))},
         'server-ports': lambda: {'state': worker.server_ports(str(request['id']), request['ports'])},
         'server-status': lambda: {'state': worker.server_status(str(request['id']))},
         'network-apply': lambda: {'changes': worker.network_apply(request['snapshot'])},

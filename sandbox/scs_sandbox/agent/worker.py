@@ -74,6 +74,21 @@ class Worker:
             log.info('server %s rebooted, hard %s', server_id, hard)
             return self._start(server)
 
+    def server_power(self, server_id: str, *, on: bool) -> str:
+        """Take a server's power away at once, or give it back. Returns its state. Raises SandboxError for an unknown
+        one.
+        """
+        with self._lock(server_id):
+            server = self._known(server_id)
+            state = 'running' if on else 'stopped'
+            self._store.put_server({**(self._store.server(server_id) or {}), 'state': state})
+            log.info('server %s: power %s', server_id, 'on' if on else 'off')
+            if on:
+                return self._start(server)
+            self._seen.discard(server_id)
+            hypervisor.stop(self._host, server_id, hard=True)
+            return hypervisor.state(self._host, server_id)
+
     def server_ports(self, server_id: str, ports: Iterable[Mapping[str, Any]]) -> str:
         """Give a server exactly these ports. Returns its state. Raises SandboxError."""
         wanted = list(ports)

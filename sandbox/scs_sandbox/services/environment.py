@@ -31,6 +31,11 @@ def console_log(server: str) -> Path:
     return state() / 'servers' / server / 'console.log'
 
 
+def hosts_record() -> Path:
+    """The compute hosts of this region that are down, with the servers that lost power."""
+    return state() / 'hosts' / f'{os.environ[REGION]}.json'
+
+
 def faults(section: str, host: str | None = None, path: Path | None = None) -> dict[str, Any]:
     """One section of faults.json; a host's own entries win. No file: no faults.
 

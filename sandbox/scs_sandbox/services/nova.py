@@ -18,7 +18,7 @@ from nova.compute import power_state
 from nova.virt import hardware
 
 from ..agent import client
-from . import environment
+from . import environment, hosts
 
 CONF = nova.conf.CONF
 START_TIMEOUT = 90.0  # seconds for the agent to start a server; 2 s when quiet, 50 at once on 2 cores take a minute
@@ -137,7 +137,12 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
             accel_info,
         )
 
+    def _await_power(self) -> None:
+        """What is asked of a host that is down waits until it is up again."""
+        environment.hold(lambda: hosts.is_down(self._host))
+
     def _spawn_faults(self, instance: Any) -> None:
+        self._await_power()
         faults = environment.faults('nova', self._host)
         time.sleep(float(faults.get('spawn_delay', 0)))
         if not environment.hits(faults.get('spawn_error'), instance.display_name):
@@ -155,6 +160,7 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         destroy_disks: bool = True,
         destroy_secrets: bool = True,
     ) -> None:
+        self._await_power()
         faults = environment.faults('nova', self._host)
         if environment.hits(faults.get('destroy_hang'), instance.display_name):
             seconds = float(faults.get('destroy_hang_s', environment.HOLD))
@@ -166,6 +172,7 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
             super().destroy(context, instance, network_info, block_device_info, destroy_disks)
 
     def power_off(self, instance: Any, timeout: int = 0, retry_interval: int = 0) -> None:
+        self._await_power()
         _converge(instance, 'server-apply', server=document(instance, instance.get_network_info(), 'stopped'))
 
     def power_on(
@@ -177,6 +184,7 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         accel_info: Any = None,
         share_info: Any = None,
     ) -> None:
+        self._await_power()
         _converge(instance, 'server-apply', server=document(instance, network_info, 'running'))
 
     def reboot(
@@ -190,6 +198,7 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         accel_info: Any = None,
         share_info: Any = None,
     ) -> None:
+        self._await_power()
         if self._state(instance) == 'running':
             _converge(instance, 'server-reboot', id=instance.uuid, hard=reboot_type.upper() == 'HARD')
         else:
@@ -204,9 +213,11 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         return str(_converge(instance, 'server-status', id=instance.uuid)['state'])
 
     def instance_exists(self, instance: Any) -> bool:
-        return self._state(instance) != 'absent'
+        return hosts.is_down(self._host) or self._state(instance) != 'absent'
 
     def get_info(self, instance: Any, use_cache: bool = True) -> Any:
+        if hosts.is_down(self._host):  # nobody answers, so what was known last stays
+            return hardware.InstanceInfo(state=instance.power_state)
         state = self._state(instance)
         if state not in STATES:
             raise exception.InstanceNotFound(instance_id=instance.uuid)

@@ -62,6 +62,7 @@ def start_nova(etc: Path) -> None:
     from nova.objects import host_mapping
     from nova.scheduler import rpcapi as scheduler
 
+    from . import hosts
     from . import nova as driver
 
     policy.init()  # as in start_neutron
@@ -71,12 +72,12 @@ def start_nova(etc: Path) -> None:
         host, port = neighbor.rsplit(':', 1)
         wait_for(host, int(port))
     _start(service.Service, binary='nova-conductor', topic=conductor.RPC_TOPIC)
-    for name in COMPUTE_HOSTS:
-        _start(
-            service.Service, host=name, binary='nova-compute', topic=compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT
-        )
+    hosts.silence_reports()
+    topics = {'topic': compute.RPC_TOPIC, 'topic_alt': compute.RPC_TOPIC_ALT}
+    computes = {name: _start(service.Service, host=name, binary='nova-compute', **topics) for name in COMPUTE_HOSTS}
     host_mapping.discover_hosts(context.get_admin_context(), None)
     _start(service.Service, binary='nova-scheduler', topic=scheduler.RPC_TOPIC)
+    _RUNNING.append(hosts.Hosts(computes))
 
 
 def start_octavia(etc: Path) -> None:
@@ -135,7 +136,7 @@ def wait_for(address: str, port: int, seconds: float = NEIGHBOR_WAIT) -> None:
             time.sleep(0.05)
 
 
-def _start(kind: Any, **arguments: Any) -> None:
+def _start(kind: Any, **arguments: Any) -> Any:
     """Start a service of Nova and report that it is up: the service does so after 5 s only, and until then the last
     report is the one of the template or of the process before, too old for the scheduler to send a server there."""
     worker = kind.create(**arguments)
@@ -143,6 +144,7 @@ def _start(kind: Any, **arguments: Any) -> None:
     worker.service_ref.report_count += 1
     worker.service_ref.save()
     _RUNNING.append(worker)
+    return worker
 
 
 PREPARE: dict[str, Callable[[Path], None]] = {'cinder': prepare_cinder, 'octavia': prepare_octavia}

@@ -70,3 +70,26 @@ def test_empty_pattern_hits_nothing() -> None:
     assert environment.hits('^bad', 'bad1')
     assert not environment.hits('', 'bad1')
     assert not environment.hits(None, 'bad1')
+
+
+def test_a_host_goes_down_and_up_beside_other_faults() -> None:
+    down = faults.with_host(GOOD, 'compute-b', down=True)
+    assert down['nova']['hosts'] == {'compute-b': {'spawn_error': '', 'down': True}}
+    assert faults.problems(down) == []
+    assert faults.with_host(down, 'compute-b', down=False) == GOOD
+    assert faults.with_host(faults.with_host({}, 'compute-a', down=True), 'compute-a', down=False) == {}
+    with pytest.raises(SandboxError, match='compute-a, compute-b, compute-c'):
+        faults.with_host({}, 'compute-z', down=True)
+
+
+def test_only_hosts_can_be_down() -> None:
+    assert faults.problems({'nova': {'down': True}}) != []
+    assert faults.problems({'nova': {'hosts': {'compute-a': {'down': 'yes'}}}}) != []
+
+
+def test_the_wait_for_a_host_ends(tmp_path: Path) -> None:
+    (tmp_path / 'hosts').mkdir()
+    (tmp_path / 'hosts' / 'RegionOne.json').write_text('{"compute-b": []}')
+    faults.await_host(tmp_path, ['RegionOne'], 'compute-b', down=True)
+    with pytest.raises(SandboxError, match='host compute-b of RegionTwo'):
+        faults.await_host(tmp_path, ['RegionOne', 'RegionTwo'], 'compute-b', down=True, seconds=0.0)
