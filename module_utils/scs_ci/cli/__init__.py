@@ -22,6 +22,7 @@ COMMANDS = {
     'plane': ('plane', 'start, stop and look at the management plane'),
     'bundle': ('bundle', 'pack scs-ci for a plane host'),
     'deploy': ('deploy', 'create clusters from published releases'),
+    'conformance': ('conformance', 'run conformance specs on the clusters of a run'),
     'purge': ('purge', 'delete everything of a run and prove it'),
     'report': ('report', 'turn a run directory into a verdict'),
 }

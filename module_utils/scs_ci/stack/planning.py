@@ -11,6 +11,8 @@ from .model import Stack
 
 # What the management plane of a run can create machines with.
 PLANE_PROVIDERS = frozenset({'openstack'})
+# On top of the tier, where it is asked for: it needs a cluster of real machines.
+CONFORMANCE = 'conformance'
 # Tier: (stages of a version, stages of the run). `check` needs neither a cloud nor a registry.
 TIERS = {
     'check': (('check', 'build'), ('discover',)),
@@ -20,9 +22,13 @@ TIERS = {
 
 
 def make_plan(
-    stacks: Sequence[Stack], reasons: Mapping[str, str], tier: str, providers: frozenset[str] = PLANE_PROVIDERS
+    stacks: Sequence[Stack],
+    reasons: Mapping[str, str],
+    tier: str,
+    providers: frozenset[str] = PLANE_PROVIDERS,
+    conformance: bool = False,
 ) -> Plan:
-    """The plan for these stacks. reasons: path of the stack -> why it is in the plan.
+    """The plan for these stacks. reasons: path of the stack -> why it is in the plan. conformance: plan that, too.
 
     UsageProblem for an unknown tier, for no stack at all and for two directories that declare the same version.
     """
@@ -31,17 +37,24 @@ def make_plan(
     if not stacks:
         raise UsageProblem('cannot plan', 'a run', 'no version was chosen', 'name stacks or an older reference')
     version_stages, run_stages = TIERS[tier]
+    if conformance:
+        version_stages = (*version_stages, *_conformance(tier, version_stages))
     versions = tuple(_planned(stack, reasons[stack.path], version_stages, providers) for stack in stacks)
     _demand_unique(versions)
     return Plan(versions, run_stages)
 
 
+def _conformance(tier: str, stages: Sequence[str]) -> tuple[str, ...]:
+    if 'deploy' not in stages:
+        raise UsageProblem('cannot plan', 'conformance', f'tier {tier!r} creates no cluster', 'choose a larger tier')
+    return (CONFORMANCE,)
+
+
 def _planned(stack: Stack, reason: str, stages: Sequence[str], providers: frozenset[str]) -> PlannedVersion:
     provider = stack.provider.text
     foreign = provider not in providers and bool(provider)
-    skipped = (
-        {'deploy': f'this plane has no infrastructure provider {provider!r}'} if foreign and 'deploy' in stages else {}
-    )
+    reason_of_skip = f'this plane has no infrastructure provider {provider!r}'
+    skipped = {stage: reason_of_skip for stage in stages if foreign and stage in ('deploy', CONFORMANCE)}
     return PlannedVersion(
         key=key(stack),
         path=stack.path,

@@ -86,6 +86,18 @@ def test_the_plan(checkout: Path) -> None:
     assert planning.make_plan(stacks, {s.path: 'all' for s in stacks}, 'check').stages == ('discover',)
 
 
+def test_conformance_is_planned_where_it_is_asked_for(checkout: Path) -> None:
+    stacks = [discover.load(checkout, place) for place in discover.find(checkout)]
+    reasons = {s.path: 'all' for s in stacks}
+
+    docker, openstack, _ = planning.make_plan(stacks, reasons, 'e2e', conformance=True).versions
+
+    assert openstack.stages == ('check', 'build', 'publish', 'deploy', 'conformance')
+    assert set(docker.skipped) == {'deploy', 'conformance'}
+    with pytest.raises(UsageProblem, match='creates no cluster'):
+        planning.make_plan(stacks, reasons, 'check', conformance=True)
+
+
 def test_a_broken_stack_stays_in_the_plan(checkout: Path) -> None:
     (checkout / 'providers/openstack/demo/csctl.yaml').write_text('config: [')
     stack = discover.load(checkout, Place('providers/openstack/demo', 'A'))
