@@ -27,7 +27,8 @@ def _tools(options: argparse.Namespace) -> int:
     if options.table:
         print(programs.table(), end='')
     else:
-        print(tools.ensure())
+        for name in options.set or [programs.PLANE]:
+            print(tools.ensure(name))
     return PASSED
 
 
@@ -88,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     lock.add_argument('--upgrade', action='store_true', help='take the newest versions instead of the locked ones')
     lock.set_defaults(function=_lock)
     build = commands.add_parser('tools', help='build the Go programs and print their directory')
+    text = 'set of programs, default plane; several times for several; see doc/tools.md'
+    build.add_argument('--set', action='append', help=text, metavar='NAME')
     build.add_argument('--table', action='store_true', help='print the programs as a Markdown table instead')
     build.set_defaults(function=_tools)
     packages = commands.add_parser('packages', help='install missing Debian packages')

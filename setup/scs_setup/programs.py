@@ -1,27 +1,38 @@
-"""What tools/programs.toml says: programs, their versions and linker flags, as data."""
+"""What tools/programs.toml and tools/sets/ say: programs, their versions and linker flags, as data.
+
+The programs of a management plane are the set `plane` (programs.toml). Other sets are built only when they are asked
+for: sets/<name>.toml, where `minors` makes one set <name>-<minor> for each Kubernetes minor.
+"""
 
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from . import paths
 from .problems import USAGE, SetupProblem
 
 KUBERNETES = 'k8s.io/kubernetes'
+PLANE = 'plane'
 
 
 @dataclass(frozen=True)
 class Program:
-    """One Go program; see tools/programs.toml for the meaning of the fields."""
+    """One Go program; see tools/programs.toml for the meaning of the fields.
+
+    own_version: version of a program of ours, instead of version_of. test: a test program (`go test -c`).
+    """
 
     name: str
     module: str
     package: str
-    version_of: str
     reason: str
     cold_seconds: int
+    version_of: str = ''
+    own_version: str = ''
+    test: bool = False
     ask: tuple[str, ...] = ()
     answer: str = ''
     version_info: str = ''
@@ -38,13 +49,65 @@ class Manifests:
     path: str
 
 
+@dataclass(frozen=True)
+class Set:
+    """Programs that are built together and end in one directory.
+
+    includes: names of the sets whose programs are put beside them.
+    """
+
+    name: str
+    reason: str
+    programs: Mapping[str, Program]
+    manifests: Mapping[str, Manifests] = field(default_factory=dict)
+    includes: tuple[str, ...] = ()
+
+
 def catalog(tools: Path = paths.TOOLS) -> tuple[dict[str, Program], dict[str, Manifests]]:
-    """Programs and manifest directories of tools/programs.toml by name."""
+    """Programs and manifest directories of the plane (tools/programs.toml) by name."""
+    plane = sets(tools)[PLANE]
+    return dict(plane.programs), dict(plane.manifests)
+
+
+def sets(tools: Path = paths.TOOLS) -> dict[str, Set]:
+    """All sets by name, the plane first."""
     data = tomllib.loads((tools / 'programs.toml').read_text())
-    programs = {}
-    for name, table in data['program'].items():
-        programs[name] = Program(name=name, **{**table, 'ask': tuple(table.get('ask', ()))})
-    return programs, {name: Manifests(name=name, **table) for name, table in data['manifests'].items()}
+    manifests = {name: Manifests(name=name, **table) for name, table in data['manifests'].items()}
+    result = {PLANE: Set(PLANE, 'management plane', _programs(data['program']), manifests)}
+    for file in sorted((tools / 'sets').glob('*.toml')):
+        data = tomllib.loads(file.read_text())
+        for minor in data.get('minors', ['']):
+            name = f'{file.stem}-{minor}' if minor else file.stem
+            found = _programs(data['program'], minor)
+            result[name] = Set(name, data['reason'], found, includes=tuple(data.get('include', ())))
+    return result
+
+
+def named(name: str, tools: Path = paths.TOOLS) -> Set:
+    """The set of that name.
+
+    Raises:
+        SetupProblem: there is none.
+    """
+    known = sets(tools)
+    if name not in known:
+        raise SetupProblem(
+            f'cannot build the set {name}',
+            f'there are only {", ".join(known)}',
+            'name one of them, or add it to tools/sets',
+            USAGE,
+        )
+    return known[name]
+
+
+def _programs(tables: Mapping[str, Mapping[str, Any]], minor: str = '') -> dict[str, Program]:
+    return {
+        name: Program(
+            name=name,
+            **{**table, 'module': table['module'].replace('{minor}', minor), 'ask': tuple(table.get('ask', ()))},
+        )
+        for name, table in tables.items()
+    }
 
 
 def requirements(go_mod: str) -> dict[str, str]:
@@ -53,7 +116,9 @@ def requirements(go_mod: str) -> dict[str, str]:
 
 
 def version(program: Program, tools: Path = paths.TOOLS) -> str:
-    """The version (v1.2.3) that go.mod pins for a program."""
+    """The version (v1.2.3) that go.mod pins for a program, or that of a program of ours."""
+    if program.own_version:
+        return program.own_version
     pinned = requirements((tools / program.module / 'go.mod').read_text())
     if program.version_of not in pinned:
         raise SetupProblem(
@@ -97,8 +162,10 @@ def wanted_answer(program: Program, tools: Path = paths.TOOLS) -> str:
 
 
 def table(tools: Path = paths.TOOLS) -> str:
-    """The programs as a Markdown table, for doc/tools.md."""
-    rows = ['| Program | Version | Why it is here | Cold build |', '|---|---|---|---|']
-    for program in catalog(tools)[0].values():
-        rows.append(f'| {program.name} | {version(program, tools)} | {program.reason} | {program.cold_seconds} s |')
+    """The programs of all sets as a Markdown table, for doc/tools.md."""
+    rows = ['| Set | Program | Version | Why it is here | Cold build |', '|---|---|---|---|---|']
+    for group in sets(tools).values():
+        for program in group.programs.values():
+            cells = (group.name, program.name, version(program, tools), program.reason, f'{program.cold_seconds} s')
+            rows.append(f'| {" | ".join(cells)} |')
     return '\n'.join(rows) + '\n'

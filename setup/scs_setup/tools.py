@@ -1,4 +1,7 @@
-"""Build the Go programs of tools/ once, check what they say about themselves, keep them in the cache."""
+"""Build the Go programs of tools/ once, check what they say about themselves, keep them in the cache.
+
+One entry for each set of programs; the set `plane` is what nearly everything needs, others are built when asked for.
+"""
 
 import json
 import re
@@ -7,10 +10,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import cache, paths, toolchain
+from . import cache, paths, programs, toolchain
 from .problems import SetupProblem
 from .process import run
-from .programs import Manifests, Program, catalog, linker_flags, version, wanted_answer
+from .programs import PLANE, Manifests, Program, linker_flags, version, wanted_answer
 
 # The largest program takes 3 minutes from nothing on two busy cores, and the first one also downloads 250 MB.
 BUILD_SECONDS = 1800
@@ -20,54 +23,69 @@ ANSWER_SECONDS = 60
 LAYOUT = '1'
 
 
-def key(tools: Path = paths.TOOLS) -> str:
-    """Key of the entry: everything that decides what is built, and the layout of the entry.
+def key(name: str = PLANE, tools: Path = paths.TOOLS) -> str:
+    """Key of a set's entry: everything that decides what is built, and the layout of the entry.
 
     The version of the toolchain is not part of it: asking for it costs more than the rest of a warm start, and a Go
     that is good enough for go.mod builds the same programs. It is in versions.json.
     """
-    programs, manifests = catalog(tools)
-    inputs = [f'{program.name} {program.package} {linker_flags(program, tools)}' for program in programs.values()]
-    inputs += [str(source) for source in manifests.values()]
-    files = [*sorted(tools.glob('*/go.mod')), *sorted(tools.glob('*/go.sum'))]
-    return cache.digest(LAYOUT, *inputs, *(file.read_bytes() for file in files))
+    group = programs.named(name, tools)
+    inputs = [f'{program.name} {program.package} {linker_flags(program, tools)}' for program in group.programs.values()]
+    inputs += [str(source) for source in group.manifests.values()]
+    inputs += [key(included, tools) for included in group.includes]
+    # The plane's own key must not change by what is added for other sets: only modules that the set takes from.
+    parts = {part.module for part in group.programs.values()} | {part.module for part in group.manifests.values()}
+    modules = sorted(parts)
+    files = [tools / module / name for name in ('go.mod', 'go.sum') for module in modules]
+    files += [file for module in modules for file in sorted((tools / module).glob('*.go'))]
+    return cache.digest(LAYOUT, *inputs, *(file.read_bytes() for file in files if file.exists()))
 
 
-def existing() -> Path | None:
-    """The entry if it has been built already."""
-    entry = paths.cache_root() / f'tools-{key()}'
+def _entry(name: str) -> str:
+    return 'tools' if name == PLANE else f'tools-{name}'
+
+
+def existing(name: str = PLANE) -> Path | None:
+    """The entry of a set if it has been built already."""
+    entry = paths.cache_root() / f'{_entry(name)}-{key(name)}'
     return entry if entry.is_dir() else None
 
 
-def ensure() -> Path:
-    """Directory with bin/, manifests-src/ and versions.json; built if needed.
+def ensure(name: str = PLANE) -> Path:
+    """Directory with bin/, versions.json and (the plane's) manifests-src/; built if needed.
 
     Raises:
-        SetupProblem: no toolchain, a build that fails, or a program that answers a wrong version.
+        SetupProblem: no such set, no toolchain, a build that fails, or a program that answers a wrong version.
     """
-    return existing() or cache.ensure(paths.cache_root(), 'tools', key(), _make)
+    return existing(name) or cache.ensure(
+        paths.cache_root(), _entry(name), key(name), lambda place: _make(place, programs.named(name))
+    )
 
 
-def _make(directory: Path) -> None:
+def _make(directory: Path, group: programs.Set) -> None:
+    included = [ensure(name) for name in group.includes]
     go = toolchain.ensure()
-    programs, manifests = catalog()
     (directory / 'bin').mkdir()
     versions = {'go': go.version}
-    for number, program in enumerate(programs.values(), 1):
+    for number, program in enumerate(group.programs.values(), 1):
         started = time.monotonic()
         _build(go, program, directory / 'bin' / program.name)
         versions[program.name] = version(program)
-        cache.say(
-            f'built {number}/{len(programs)} {program.name} {version(program)} {time.monotonic() - started:.0f} s'
-        )
-    for name, source in manifests.items():
+        seconds = time.monotonic() - started
+        cache.say(f'built {number}/{len(group.programs)} {program.name} {version(program)} {seconds:.0f} s')
+    for name, source in group.manifests.items():
         _copy_manifests(go, source, directory / 'manifests-src' / name)
+    for other in included:
+        for file in (other / 'bin').iterdir():
+            (directory / 'bin' / file.name).hardlink_to(file)  # entries never change, so one copy is enough
+        versions = {**json.loads((other / 'versions.json').read_text()), **versions}
     (directory / 'versions.json').write_text(json.dumps(versions, indent=2, sort_keys=True) + '\n')
 
 
 def _build(go: toolchain.Toolchain, program: Program, target: Path) -> None:
+    verb = ['test', '-c'] if program.test else ['build']
     run(
-        [go.go, 'build', '-trimpath', '-ldflags', linker_flags(program), '-o', target, program.package],
+        [go.go, *verb, '-trimpath', '-ldflags', linker_flags(program), '-o', target, program.package],
         f'cannot build {program.name} ({program.package})',
         f'check that this machine reaches a Go module proxy, or look at tools/{program.module}/go.mod',
         BUILD_SECONDS,
@@ -85,8 +103,8 @@ def _build(go: toolchain.Toolchain, program: Program, target: Path) -> None:
 
 def wrong_version(go: toolchain.Toolchain, program: Program, binary: Path) -> str:
     """What a program says about its version if that is not the pinned one, else an empty string."""
-    recorded = recorded_version(go, program, binary)
-    if recorded != version(program):
+    recorded = '' if program.own_version else recorded_version(go, program, binary)
+    if not program.own_version and recorded != version(program):
         return f'module {program.version_of} recorded in it: {recorded or "none"}'
     if not program.ask:
         return ''

@@ -136,9 +136,9 @@ def facts(entry: Path) -> Facts:
 def _build(place: Path, release: Release) -> None:
     root = tree(place)
     included = f'--include={",".join(PACKAGES)}'
-    builder = ['mmdebstrap', '--variant=minbase', '--mode=root', '--quiet', *_options(), included]
+    builder = ['mmdebstrap', '--variant=minbase', '--mode=root', '--quiet', *options(), included]
     run(
-        [*builder, release.codename, str(root), *_host_sources(release)],
+        [*builder, release.codename, str(root), *host_sources(release)],
         what='cannot build image',
         subject='plain',
         timeout=BUILD_TIMEOUT,
@@ -155,7 +155,7 @@ def _inside(root: Path, *command: str) -> str:
     return run(['chroot', str(root), *command], what=f'cannot run {command[0]} in image', subject='plain')
 
 
-def _host_sources(release: Release) -> list[str]:
+def host_sources(release: Release) -> list[str]:
     """The host's own package sources; apt knows their origin once it has fetched their lists."""
     command = ['apt-get', 'indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)']
     for update in (False, True):
@@ -173,7 +173,7 @@ def _host_sources(release: Release) -> list[str]:
     raise SandboxError('cannot build image', 'plain', answer, 'look into /etc/apt/sources.list.d')
 
 
-def _options() -> list[str]:
+def options() -> list[str]:
     """Options of the builder; a proxy that this host's apt uses is used for the build, too."""
     options = ['--aptopt=Acquire::Languages "none"', *(f'--dpkgopt=path-exclude={path}' for path in EXCLUDED)]
     for line in run(['apt-config', 'dump'], what='cannot read configuration of apt').splitlines():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from scs_setup import programs
+from scs_setup import paths, programs
+from scs_setup import tools as builder
 from scs_setup.problems import SetupProblem
 from scs_setup.programs import Program
 
@@ -83,7 +85,47 @@ def test_the_catalog_is_consistent() -> None:
     assert set(manifests) == {'capi', 'cabpk', 'kcp', 'capo', 'orc', 'cso'}
 
 
+def test_sets_take_their_minor_from_their_name() -> None:
+    sets = programs.sets()
+    assert next(iter(sets)) == 'plane'
+    node = sets['node-1.34']
+    assert node.includes == ('machine',)
+    assert set(node.programs) >= {'kubelet', 'kubeadm', 'kubectl', 'kube-apiserver', 'kube-scheduler', 'kube-proxy'}
+    for name, group in sets.items():
+        minor = name.partition('node-')[2]
+        for entry in group.programs.values():
+            assert programs.version(entry).startswith(f'v{minor}'), (name, entry.name)
+            assert name == 'plane' or entry.test or entry.answer, (name, entry.name)
+            assert '{' not in entry.module, (name, entry.name)
+        assert set(group.includes) <= set(sets), name
+        assert not set(group.programs) & {other for part in group.includes for other in sets[part].programs}, name
+
+
+def test_unknown_set_is_wrong_usage() -> None:
+    with pytest.raises(SetupProblem, match='there are only plane, ') as caught:
+        programs.named('node-1.2')
+    assert caught.value.exit_code == 2
+
+
+def test_a_program_of_ours_has_a_version_of_its_own(tools: Path) -> None:
+    ours = program(version_of='', own_version='v1.0.0', stamps={'main.version': '{bare}'})
+    assert programs.version(ours, tools) == 'v1.0.0'
+    assert programs.stamps(ours, tools) == {'main.version': '1.0.0'}
+
+
+def test_the_key_of_a_set_depends_only_on_what_it_is_made_of(tmp_path: Path) -> None:
+    copy = tmp_path / 'tools'
+    shutil.copytree(paths.TOOLS, copy)
+    before = {name: builder.key(name, copy) for name in ('plane', 'machine', 'node-1.34')}
+    assert before == {name: builder.key(name) for name in before}
+    (copy / 'pause' / 'main.go').write_text('package main\n')
+    after = {name: builder.key(name, copy) for name in before}
+    assert after['plane'] == before['plane']
+    assert after['machine'] != before['machine']
+    assert after['node-1.34'] != before['node-1.34'], 'it includes the set machine'
+
+
 def test_the_table_has_a_row_for_each_program() -> None:
     rows = programs.table().splitlines()
-    assert len(rows) == 2 + len(programs.catalog()[0])
-    assert '| kube-apiserver | v1.34.' in programs.table()
+    assert len(rows) == 2 + sum(len(group.programs) for group in programs.sets().values())
+    assert '| plane | kube-apiserver | v1.34.' in programs.table()
