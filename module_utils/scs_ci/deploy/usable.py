@@ -1,0 +1,187 @@
+"""Is a cluster one that people can use? Pure predicates over its objects, in the management cluster and in itself.
+
+Those of several objects take a group: `{kind, metadata: {name}, items: [...]}` and, where the number matters, `wanted`.
+Conditions are those of the v1beta2 API of Cluster API 1.12; each carries the generation that it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..plane.conditions import is_current
+from .kinds import Object, condition, condition_text, conditions, is_true, name_of, status, title
+from .readiness import ABSENT, UNSEEN, State
+
+CONTROL_PLANE = ('Available', 'EtcdClusterHealthy', 'ControlPlaneComponentsHealthy')
+CLUSTER = ('InfrastructureReady', 'ControlPlaneInitialized', 'RemoteConnectionProbe', 'Available')
+# https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-uninitialized
+UNINITIALIZED = 'node.cloudprovider.kubernetes.io/uninitialized'
+DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
+# Why a container waits when nobody gives it its image.
+NO_IMAGE = frozenset({'ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'})
+MOST_TOLD = 3
+
+
+def group(kind: str, name: str, items: Iterable[Object], wanted: int | None = None) -> Object:
+    """Several objects as one, for predicates that judge them together."""
+    return {'kind': kind, 'metadata': {'name': name}, 'items': list(items), 'wanted': wanted}
+
+
+def available(obj: Object | None) -> State:
+    """A Cluster that is Available and can be reached by Cluster API."""
+    return _all_true(obj, CLUSTER)
+
+
+def control_plane(obj: Object | None) -> State:
+    """A KubeadmControlPlane with healthy etcd and as many replicas as wanted, all of its present version."""
+    state = _all_true(obj, CONTROL_PLANE)
+    if obj is None or not state.ready:
+        return state
+    if is_true(obj, 'RollingOut'):
+        return State(False, condition_text(condition(obj, 'RollingOut')))
+    return _replicas(obj)
+
+
+def machine_deployment(obj: Object) -> State:
+    """A MachineDeployment whose replicas are all ready and up to date."""
+    state = _all_true(obj, ('Available',))
+    return _replicas(obj) if state.ready else state
+
+
+def machine_deployments(obj: Object | None) -> State:
+    return _each(obj, machine_deployment)
+
+
+def machine(obj: Object) -> State:
+    """A Machine with a healthy Node."""
+    return _all_true(obj, ('NodeHealthy',))
+
+
+def machines(obj: Object | None) -> State:
+    """All machines of a cluster, and as many as its topology wants."""
+    return _each(obj, machine)
+
+
+def addon(obj: Object | None) -> State:
+    """A ClusterAddon with nothing left to do. Its conditions alone prove nothing: see addons.py."""
+    if obj is None:
+        return ABSENT
+    false = [entry for entry in conditions(obj) if entry.get('status') != 'True']
+    if not is_true(obj, 'Ready') or false:
+        return State(False, condition_text(false[0]) if false else UNSEEN)
+    hook = (obj.get('spec') or {}).get('hook')
+    if hook or status(obj).get('stages'):
+        return State(False, f'still has to do: hook {hook or "none"}, {len(status(obj).get("stages") or ())} stages')
+    return State(True, 'ready, no stage left')
+
+
+def node(obj: Object) -> State:
+    """A Node that is Ready and known to its cloud."""
+    if not is_true(obj, 'Ready'):
+        entry = condition(obj, 'Ready')
+        return State(False, condition_text(entry) if entry else UNSEEN)
+    taints = [taint.get('key') for taint in (obj.get('spec') or {}).get('taints') or ()]
+    if UNINITIALIZED in taints:
+        return State(False, f'tainted {UNINITIALIZED}: no cloud controller manager has looked at it')
+    return State(True, 'Ready')
+
+
+def nodes(obj: Object | None) -> State:
+    return _each(obj, node)
+
+
+def rolled_out(obj: Object) -> State:
+    """A Deployment, DaemonSet or StatefulSet whose present template runs everywhere, as `kubectl rollout status` says.
+
+    Not "all pods Ready": completed pods never are.
+    """
+    now, spec = status(obj), obj.get('spec') or {}
+    if (now.get('observedGeneration') or 0) < (obj['metadata'].get('generation') or 0):
+        return State(False, UNSEEN)
+    if obj.get('kind') == 'DaemonSet':
+        wanted, updated, ready = (
+            now.get(key) or 0 for key in ('desiredNumberScheduled', 'updatedNumberScheduled', 'numberAvailable')
+        )
+    else:
+        wanted = 1 if spec.get('replicas') is None else spec['replicas']
+        ready_key = 'availableReplicas' if obj.get('kind') == 'Deployment' else 'readyReplicas'
+        updated, ready = now.get('updatedReplicas') or 0, now.get(ready_key) or 0
+    if updated >= wanted and ready >= wanted:
+        return State(True, f'{ready} of {wanted} pods available')
+    return State(False, f'{updated} of {wanted} pods updated, {ready} available')
+
+
+def workloads(obj: Object | None) -> State:
+    return _each(obj, rolled_out)
+
+
+def default_class(obj: Object | None) -> State:
+    """Exactly one StorageClass of the group is the default one."""
+    marked = [
+        name_of(item)
+        for item in (obj or {}).get('items') or ()
+        if (item['metadata'].get('annotations') or {}).get(DEFAULT_CLASS) == 'true'
+    ]
+    text = f'default StorageClass: {", ".join(marked) or "none"}'
+    return State(len(marked) == 1, text, failed=len(marked) > 1)
+
+
+def imageless(pods: Iterable[Object]) -> list[str]:
+    """Images that pods wait for in vain, with the first pod that does: 'IMAGE (pod NAME: reason)'."""
+    found: dict[str, str] = {}
+    for pod in pods:
+        of_pod = status(pod)
+        for container in [*(of_pod.get('initContainerStatuses') or ()), *(of_pod.get('containerStatuses') or ())]:
+            waiting = (container.get('state') or {}).get('waiting') or {}
+            if waiting.get('reason') in NO_IMAGE:
+                found.setdefault(str(container.get('image')), f'pod {name_of(pod)}: {waiting["reason"]}')
+    return [f'{image} ({why})' for image, why in sorted(found.items())]
+
+
+def _all_true(obj: Object | None, wanted: Iterable[str]) -> State:
+    """All these conditions are True, for the present generation."""
+    if obj is None:
+        return ABSENT
+    for kind in wanted:
+        entry = condition(obj, kind)
+        if not entry or not is_current(obj, kind):
+            return State(False, f'{kind}: {UNSEEN}')
+        if entry.get('status') != 'True':
+            return State(False, condition_text(entry))
+    return State(True, ', '.join(wanted))
+
+
+def _replicas(obj: Object) -> State:
+    wanted = (obj.get('spec') or {}).get('replicas')
+    now: dict[str, Any] = {key: status(obj).get(key) or 0 for key in ('replicas', 'readyReplicas', 'upToDateReplicas')}
+    if wanted is not None and all(count == wanted for count in now.values()):
+        return State(True, f'{wanted} of {wanted} replicas')
+    told = ', '.join(f'{count} {key}' for key, count in now.items())
+    return State(False, f'{told}, {wanted} wanted')
+
+
+def _each(obj: Object | None, judge: Any) -> State:
+    """All items of a group are ready, and there are as many as wanted; says of the first ones why not."""
+    if obj is None:
+        return ABSENT
+    items, wanted = obj['items'], obj.get('wanted')
+    if wanted is not None and len(items) != wanted:
+        return State(False, f'{len(items)} there, {wanted} wanted')
+    waiting = [(item, state) for item in items if not (state := judge(item)).ready]
+    if waiting:
+        told = '; '.join(f'{title(item)}: {state.text}' for item, state in waiting[:MOST_TOLD])
+        return State(False, f'{len(items) - len(waiting)} of {len(items)} ready; {told}')
+    return State(True, f'{len(items)} of {len(items)} ready')
+
+
+PREDICATES = {
+    'KubeadmControlPlane': control_plane,
+    'ClusterAddon': addon,
+    'Machines': machines,
+    'MachineDeployments': machine_deployments,
+    'Available': available,
+    'Nodes': nodes,
+    'Workloads': workloads,
+    'StorageClasses': default_class,
+}
