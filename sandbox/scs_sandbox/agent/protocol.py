@@ -12,6 +12,9 @@ server-reboot  {"id", "hard"}   answers {"state"}.
 server-power   {"id", "on"}     answers {"state"}; without power a server ends at once, its disk stays.
 server-ports   {"id", "ports"}  answers {"state"}; attaches and detaches while the server runs.
 server-status  {"id"}           answers {"state": "running|stopped|absent|crashed"}.
+volume-attach  {"server", "volume", "facts": {}}  answers {"changes": [text]}; see scs_sandbox/agent/volumes.py.
+volume-detach  {"volume"}       answers {"changes": [text]}; its content stays.
+volume-delete  {"volume"}       answers {"removed": [text]}.
 network-apply  {"snapshot": {"networks", "subnets", "ports", "routers", "floating_ips", "security_groups"}}, always
 complete;
                answers {"changes": [text]} when the network is as it says (scs_sandbox/network/model.py has the fields).
@@ -33,6 +36,9 @@ OPERATIONS = (
     'server-power',
     'server-ports',
     'server-status',
+    'volume-attach',
+    'volume-detach',
+    'volume-delete',
     'network-apply',
     'balancers-apply',
     'status',

@@ -57,6 +57,11 @@ def _operate(worker: Worker, op: str, request: Mapping[str, Any], stop: Callable
         'server-power': lambda: {'state': worker.server_power(str(request['id']), on=bool(request['on']))},
         'server-ports': lambda: {'state': worker.server_ports(str(request['id']), request['ports'])},
         'server-status': lambda: {'state': worker.server_status(str(request['id']))},
+        'volume-attach': lambda: {
+            'changes': worker.volumes.attach(str(request['server']), str(request['volume']), dict(request['facts']))
+        },
+        'volume-detach': lambda: {'changes': worker.volumes.detach(str(request['volume']))},
+        'volume-delete': lambda: {'removed': worker.volumes.delete(str(request['volume']))},
         'network-apply': lambda: {'changes': worker.network_apply(request['snapshot'])},
         'balancers-apply': lambda: {'errors': worker.balancers_apply(str(request['region']), request['balancers'])},
         'status': lambda: worker.status(),

@@ -19,6 +19,7 @@ from ..network.model import Snapshot, parse_snapshot
 from ..network.plan import Plan, plan
 from .balancers import Balancers
 from .store import Config, Store
+from .volumes import Volumes
 
 NETWORK_WAIT = 15.0  # seconds that a new server waits for the snapshot with its ports; the driver sends it within 1 s
 NETWORK_PAUSE = 0.05
@@ -36,6 +37,7 @@ class Worker:
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._guard = threading.Lock()
         self._sandbox = config.name
+        self.volumes = Volumes(state)
         self._balancers = Balancers(state, config.name, self._store)
         self._plan: Plan | None = None
         self._planned_ports: frozenset[str] = frozenset()
@@ -61,7 +63,8 @@ class Worker:
             self._store.drop_server(server_id)
             self._seen.discard(server_id)
             self._errors.pop(server_id, None)
-            removed = hypervisor.delete(self._host, server_id, known.ports if known else ())
+            released = self.volumes.release(server_id)
+            removed = released + hypervisor.delete(self._host, server_id, known.ports if known else ())
         log.info('server %s deleted: %d things', server_id, len(removed))
         return removed
 
@@ -225,6 +228,7 @@ class Worker:
         with self._lock(server_id):
             server = self._desired(server_id)
             if server is None:
+                self.volumes.release(server_id)
                 hypervisor.delete(self._host, server_id, ())
                 return 'absent'
             if server.running and server_id in self._seen:

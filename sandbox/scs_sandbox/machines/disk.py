@@ -20,6 +20,7 @@ from .model import Bind, Image, Server
 RESOLVER = '198.19.0.1'  # of the lab; it answers for every other address, too
 RESOLVERS = 3  # the C library reads no more
 CONFIG_DRIVE = 'var/lib/cloud/seed/config_drive/openstack/latest'
+VOLUMES_TARGET = '/var/lib/scs-sandbox/volumes'  # where a server sees its volumes, see agent/volumes.py
 # Kernel settings that kubelet writes when they differ; they belong to the host, so a server sees files with the wanted
 # values.
 KERNEL_SETTINGS = {'vm/overcommit_memory': '1\n', 'kernel/panic': '10\n', 'kernel/panic_on_oops': '1\n'}
@@ -134,7 +135,8 @@ def binds(place: Place, image: Image, shared: tuple[Bind, ...]) -> tuple[Bind, .
         Bind(place.directory / 'proc' / name.replace('/', '.'), f'/proc/sys/{name}', read_only=False)
         for name in KERNEL_SETTINGS
     )
-    return (*private, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, *shared)
+    volumes = Bind(place.directory / 'volumes', VOLUMES_TARGET, read_only=False)
+    return (*private, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, volumes, *shared)
 
 
 def create(place: Place, server: Server, image: Image) -> None:
@@ -162,6 +164,7 @@ def prepare(
     """Write what the stage script reads, before every start. hierarchies: directory name to mount options, empty for
     version 2.
     """
+    (place.directory / 'volumes').mkdir(exist_ok=True, mode=0o755)
     (place.directory / 'proc/meminfo').write_text(meminfo(server.memory_mb))
     for name, value in KERNEL_SETTINGS.items():
         (place.directory / 'proc' / name.replace('/', '.')).write_text(value)

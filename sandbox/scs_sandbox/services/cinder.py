@@ -1,4 +1,4 @@
-"""Cinder's volume driver: volumes exist only in the database."""
+"""Cinder's volume driver: a volume exists in the database, and as a directory of the agent once it was attached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from cinder import exception, interface
 from cinder.volume import driver
 
+from ..agent import client
 from ..cloud.model import VOLUME_BACKEND
 from . import environment
 
@@ -36,7 +37,7 @@ class SandboxVolumeDriver(driver.VolumeDriver):  # type: ignore[misc]
             'total_capacity_gb': capacity,
             'free_capacity_gb': capacity,
             'reserved_percentage': 0,
-            'multiattach': True,
+            'multiattach': False,
             'thin_provisioning_support': False,
         }
 
@@ -49,6 +50,10 @@ class SandboxVolumeDriver(driver.VolumeDriver):  # type: ignore[misc]
     def delete_volume(self, volume: Any) -> None:
         if environment.hits(environment.faults('cinder').get('delete_error'), volume.display_name):
             raise exception.VolumeBackendAPIException(data='injected by scs-sandbox faults')
+        try:
+            client.call(environment.agent_socket(), 'volume-delete', volume=volume.id)
+        except client.AgentError as error:
+            raise exception.VolumeBackendAPIException(data=str(error)) from error
 
     def clone_image(self, context: Any, volume: Any, image_location: Any, image_meta: Any, image_service: Any) -> Any:
         """A volume from an image without copying anything: what a server boots is the image's tree."""
@@ -80,7 +85,8 @@ class SandboxVolumeDriver(driver.VolumeDriver):  # type: ignore[misc]
         """Nothing is exported."""
 
     def initialize_connection(self, volume: Any, connector: Any, **kwargs: Any) -> dict[str, Any]:
-        return {'driver_volume_type': 'fake', 'data': {'volume_id': volume.id, 'access_mode': 'rw'}}
+        facts = {'name': volume.display_name, 'size_gb': volume.size}
+        return {'driver_volume_type': 'fake', 'data': {'volume_id': volume.id, 'access_mode': 'rw', 'facts': facts}}
 
     def terminate_connection(self, volume: Any, connector: Any, **kwargs: Any) -> None:
         """Nothing was connected."""

@@ -1,7 +1,7 @@
 """Nova's virt driver, which hands servers to the agent.
 
 The driver stays thin: it says what a server has to be (document()), the agent makes it so.
-nova.virt.fake gives the rest of the interface: resources of the host, volumes (which are simulated), migrations
+nova.virt.fake gives the rest of the interface: resources of the host, root disks on volumes (simulated), migrations
 between the three compute services (which are all this machine).
 """
 
@@ -15,7 +15,7 @@ import nova.conf
 import nova.virt.fake
 from nova import exception
 from nova.compute import power_state
-from nova.virt import hardware
+from nova.virt import driver, hardware
 
 from ..agent import client
 from . import environment, hosts
@@ -124,6 +124,9 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
             _ask('server-apply', server=document(instance, network_info, 'running' if power_on else 'stopped'))
         except client.AgentError as error:
             raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=str(error)) from error
+        for mapping in driver.block_device_info_get_mapping(block_device_info):
+            if mapping['mount_device'] != driver.block_device_info_get_root_device(block_device_info):
+                self._attach(instance, mapping['connection_info'], mapping['mount_device'])
         super().spawn(
             context,
             instance,
@@ -238,6 +241,33 @@ class SandboxDriver(nova.virt.fake.FakeDriver):  # type: ignore[misc]
         ports = [port_document(v) for v in instance.get_network_info() if v['id'] != vif['id']]
         _converge(instance, 'server-ports', id=instance.uuid, ports=ports)
         self._interfaces.pop(vif['id'], None)
+
+    def attach_volume(
+        self,
+        context: Any,
+        connection_info: Any,
+        instance: Any,
+        mountpoint: str,
+        disk_bus: Any = None,
+        device_type: Any = None,
+        encryption: Any = None,
+    ) -> None:
+        self._await_power()
+        self._attach(instance, connection_info, mountpoint)
+        super().attach_volume(context, connection_info, instance, mountpoint, disk_bus, device_type, encryption)
+
+    @staticmethod
+    def _attach(instance: Any, connection_info: Any, device: str) -> None:
+        data = connection_info['data']
+        facts = {**data.get('facts', {}), 'device': device}
+        _converge(instance, 'volume-attach', server=instance.uuid, volume=data['volume_id'], facts=facts)
+
+    def detach_volume(
+        self, context: Any, connection_info: Any, instance: Any, mountpoint: str, encryption: Any = None
+    ) -> None:
+        self._await_power()
+        _converge(instance, 'volume-detach', volume=connection_info['data']['volume_id'])
+        super().detach_volume(context, connection_info, instance, mountpoint, encryption)
 
     def migrate_disk_and_power_off(
         self,
