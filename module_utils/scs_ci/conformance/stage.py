@@ -16,6 +16,7 @@ from .judge import CERTIFICATION, demand_version, judge
 from .model import Request, Result, Runner
 
 DIRECTORY = 'conformance'
+SHOWN = 60  # characters of an expression in a line of progress
 SUMMARY = 'conformance-summary.json'
 
 
@@ -44,7 +45,8 @@ def conformance(state: StageRun, kubeconfig: Path, server: str, planned: str, se
     state.simulated.update(setup.simulated, (f'test image {name} (stand-in)' for name in setup.stand_ins))
     demand_version(runner, server, planned)
     request = dataclasses.replace(_request(setup, state), kubeconfig=kubeconfig)
-    state.say(f'{setup.selection or request.focus} with {setup.runner.name}, {request.parallel} processes')
+    chosen = setup.selection or f'focus {setup.request.focus[:SHOWN]!r}'
+    state.say(f'{chosen} with {setup.runner.name}, {request.parallel} processes')
     place = state.directory / DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     evidence = setup.runner.run(request, place, state.say, state.run.clock)

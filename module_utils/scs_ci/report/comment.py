@@ -9,12 +9,14 @@ from .result import Result, StageResult, VersionResult, stage_columns
 
 MARKS = {Outcome.PASSED: '✅', Outcome.FAILED: '❌', Outcome.ERROR: '⚠️', Outcome.SKIPPED: '➖'}
 LONGEST_REASON = 400  # characters: one readable line in a comment; the page has the whole text
+MOST_NOTES = 5  # specs of one stage: who wants all of them opens the page
 MOST_REASONS = 40  # a comment on GitHub holds 65,536 characters
 
 
 def comment(result: Result) -> str:
     """Markdown: one table version x stage, a line for whatever is not green, what was simulated, how to repeat it."""
-    parts = [headline(result), table(result.versions), _bullets(_reasons(result)), _simulated(result), _repeat(result)]
+    lines = [*_reasons(result), *_notes(result)]
+    parts = [headline(result), table(result.versions), _bullets(lines), _simulated(result), _repeat(result)]
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
@@ -77,6 +79,17 @@ def _reason(version: VersionResult | None, stage: StageResult) -> str:
     where = f' of {version.stack} {version.kubernetes}' if version else ''
     why = f': {code(short(stage.reason))}' if stage.reason else ''
     return f'{MARKS[stage.outcome]} **{stage.stage}**{where} {stage.outcome}{why}'
+
+
+def _notes(result: Result) -> list[str]:
+    """Specs that need a look, also of green stages: the first few per stage."""
+    lines = []
+    for version, stage in result.every_stage:
+        where = f' of {version.stack} {version.kubernetes}' if version else ''
+        lines += [f'{stage.stage}{where}: {code(short(note))}' for note in stage.notes[:MOST_NOTES]]
+        more = len(stage.notes) - MOST_NOTES
+        lines += [f'{stage.stage}{where}: and {more} more specs, see the page'] if more > 0 else []
+    return lines[:MOST_REASONS]
 
 
 def _bullets(lines: list[str]) -> str:

@@ -11,6 +11,7 @@ from ..core.outcome import Outcome
 from ..core.records import RUN_STAGES, VERSION_STAGES, Leftover, Plan, PlannedVersion, Record, RunInfo
 from ..core.run import RunDirectory
 from .result import LEFTOVERS, Result, StageResult, VersionResult, from_record
+from .specs import cases
 
 T = TypeVar('T')
 PURGE = 'purge'
@@ -73,7 +74,10 @@ def _stage(run: RunDirectory, stage: str, version: str | None, cause: str) -> St
     strange = _strange(record, stage, version)
     if strange:
         return StageResult(stage, Outcome.ERROR, strange, 'the file is damaged: repeat the stage', 'tool')
-    return from_record(record)
+    try:
+        return from_record(record, cases(run.path, record.facts))
+    except Problem as problem:
+        return StageResult(stage, Outcome.ERROR, problem.reason, problem.advice, problem.verdict)
 
 
 def _strange(record: Record, stage: str, version: str | None) -> str:

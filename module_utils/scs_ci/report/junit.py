@@ -1,4 +1,4 @@
-"""junit.xml: the result for CI servers; a suite per version, a case per stage."""
+"""junit.xml: the result for CI servers; a suite per version with a case per stage, and a suite of its specs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..core.outcome import Outcome
 from .result import Result, StageResult
+from .specs import KINDS, Case
 
 # What XML 1.0 cannot hold at all, not even escaped; an API server's answer may contain it.
 ILLEGAL = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]')
@@ -20,7 +21,9 @@ def junit(result: Result) -> str:
     root = ElementTree.Element('testsuites', name='scs-ci')
     root.append(_suite('run', list(result.stages) + _leftovers(result)))
     for version in result.versions:
-        root.append(_suite(f'{version.stack} {version.kubernetes}', version.stages))
+        name = f'{version.stack} {version.kubernetes}'
+        root.append(_suite(name, version.stages))
+        root.extend(_specs(f'{name} {stage.stage}', stage.cases) for stage in version.stages if stage.cases)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding='unicode') + '\n'
 
@@ -59,6 +62,27 @@ def _case(suite: str, stage: StageResult) -> ElementTree.Element:
         detail = ElementTree.SubElement(case, ELEMENTS[stage.outcome], message=_clean(stage.reason))
         detail.text = _clean('\n'.join(_details(stage)))
     return case
+
+
+def _specs(name: str, cases: Sequence[Case]) -> ElementTree.Element:
+    """The specs that a stage ran, as its runner told them."""
+    counts = {kind: str(sum(case.kind == kind for case in cases)) for kind in KINDS}
+    suite = ElementTree.Element(
+        'testsuite',
+        name=_clean(name),
+        tests=str(len(cases)),
+        failures=counts['failure'],
+        errors=counts['error'],
+        skipped=counts['skipped'],
+        time=f'{sum(case.seconds for case in cases):.2f}',
+    )
+    for case in cases:
+        node = ElementTree.SubElement(
+            suite, 'testcase', classname=_clean(name), name=_clean(case.name), time=f'{case.seconds:.2f}'
+        )
+        if case.kind:
+            ElementTree.SubElement(node, case.kind, message=_clean(case.message))
+    return suite
 
 
 def _details(stage: StageResult) -> list[str]:

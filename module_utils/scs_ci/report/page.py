@@ -108,6 +108,7 @@ PAGE = """<!DOCTYPE html>
 <td class="reason">{{ stage.reason }}
 {%- if stage.advice %}<div class="next">next: {{ stage.advice }}</div>{% endif %}
 {%- if stage.simulated %}<div class="next">simulated: {{ stage.simulated | join(', ') }}</div>{% endif %}
+{%- for note in stage.notes %}<div>{{ note }}</div>{% endfor %}
 {%- for artifact in stage.artifacts %}
 <div><a href="../{{ address(artifact) }}">{{ artifact }}</a></div>
 {%- endfor %}</td></tr>

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..core.outcome import Exit, Outcome, exit_code, worst
 from ..core.records import Finding, Leftover, Record
+from .specs import Case, notes
 
 # `verdict` of a purge record that only says what leftovers.json says, too.
 LEFTOVERS = 'leftovers'
@@ -14,7 +15,10 @@ LEFTOVERS = 'leftovers'
 
 @dataclass(frozen=True)
 class StageResult:
-    """One stage of a version or of the run. started is empty when there is no record of it; seconds is then 0."""
+    """One stage of a version or of the run. started is empty when there is no record of it; seconds is then 0.
+
+    notes: lines about single specs; cases: all specs. Only stage conformance has them.
+    """
 
     stage: str
     outcome: Outcome
@@ -26,6 +30,8 @@ class StageResult:
     findings: tuple[Finding, ...] = ()
     artifacts: tuple[str, ...] = ()
     simulated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
 
     @property
     def green(self) -> bool:
@@ -94,8 +100,8 @@ class Result:
         return tuple(finding for _, stage in self.every_stage for finding in stage.findings)
 
 
-def from_record(record: Record) -> StageResult:
-    """A stage that left a record."""
+def from_record(record: Record, cases: tuple[Case, ...] = ()) -> StageResult:
+    """A stage that left a record, with the specs that it ran."""
     return StageResult(
         stage=record.stage,
         outcome=record.outcome,
@@ -107,6 +113,8 @@ def from_record(record: Record) -> StageResult:
         findings=record.findings,
         artifacts=record.artifacts,
         simulated=record.simulated,
+        notes=notes(record.facts),
+        cases=cases,
     )
 
 

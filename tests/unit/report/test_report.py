@@ -319,3 +319,52 @@ def test_module_converges_and_checks(run: RunDirectory) -> None:
     assert not scs_report.report(run.path, '', False)['changed']
     (run.path / KEY / 'deploy.json').unlink()
     assert scs_report.report(run.path, '', True)['changed']
+
+
+SPECS = (
+    '<testsuites><testsuite name="conformance"><testcase name="[It] a" time="1.5"/><testcase name="[It] b" time="2">'
+    '<failure message="503"/></testcase><testcase name="[It] c" time="0"><skipped message="no gce"/></testcase>'
+    '</testsuite></testsuites>'
+)
+
+
+def with_specs(run: RunDirectory, junit: str | None = SPECS, **facts: object) -> None:
+    """A run whose plan has conformance, too."""
+    run.write_plan(Plan((version(stages=(*VERSION_STAGES, 'conformance')),)))
+    failures = [{'name': f'{EVIL} {n}', 'state': 'failed', 'message': '503', 'reason': ''} for n in range(6)]
+    failures.append({'name': 'd', 'state': 'failed', 'message': '', 'reason': 'known'})
+    told = {'junit': f'{KEY}/conformance/x.xml', 'failures': failures, 'flaky': ['e'], 'unused_waivers': ['f.*']}
+    run.write_record(record('conformance', Outcome.FAILED, KEY, 20, facts={**told, **facts}, reason='6 specs failed'))
+    if junit is not None:
+        (run.place(KEY) / 'conformance').mkdir()
+        (run.place(KEY) / 'conformance' / 'x.xml').write_text(junit)
+
+
+def test_specs_are_in_every_form(run: RunDirectory) -> None:
+    with_specs(run)
+    place = write(run.path, read(run.path))
+    text, page = (place / 'comment.md').read_text(), (place / 'index.html').read_text()
+    assert '| conformance |' in text
+    assert 'and 4 more specs, see the page' in text
+    for words in ('failed, allowed (known): d', 'flaky: e', 'waiver not needed: f.*'):
+        assert words in page
+    assert '<script>' not in page
+    suites = ElementTree.parse(place / 'junit.xml').getroot().findall('testsuite')
+    assert [suite.get('name') for suite in suites][-1] == 'providers/openstack/scs2 v1.34.7 conformance'
+    assert [suites[-1].get(key) for key in ('tests', 'failures', 'errors', 'skipped')] == ['3', '1', '0', '1']
+
+
+@pytest.mark.parametrize('junit', [None, '<testsuites', '<testsuites><testcase time="x"/></testsuites>'])
+def test_specs_do_not_vanish(run: RunDirectory, junit: str | None) -> None:
+    with_specs(run, junit)
+    stage = stage_of(run, 'conformance')
+    assert stage.outcome is Outcome.ERROR
+    assert 'cannot read JUnit file' in stage.reason
+
+
+def test_flaky_specs_of_a_green_stage_are_told(run: RunDirectory) -> None:
+    with_specs(run, failures=[])
+    run.write_record(record('conformance', key=KEY, second=20, facts={'flaky': ['e'], 'failures': []}))
+    result = read(run.path)
+    assert result.exit is Exit.PASSED
+    assert 'conformance of providers/openstack/scs2 v1.34.7: `flaky: e`' in comment(result)
