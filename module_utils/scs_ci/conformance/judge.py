@@ -57,8 +57,9 @@ def judge(request: Request, evidence: Evidence, place: Path) -> Result:
         return Result(None, Summary(), Outcome.ERROR, reason, f'see {evidence.log.name}', 'tool')
     if not evidence.junits:
         return _without(request, evidence)
-    suite = output.with_attempts(suite, output.attempts(launch.text(evidence.log)))
-    summary = summarize(suite, request)
+    log = launch.text(evidence.log)
+    suite = output.with_attempts(suite, output.attempts(log))
+    summary = summarize(suite, request, output.counts(log).total)
     path = place / MERGED
     junit.write(suite, {f.name: f.reason for f in summary.failures if f.reason}, path)
     outcome, reason, advice, verdict = _verdict(request, evidence, suite, summary)
@@ -87,8 +88,11 @@ def _end(evidence: Evidence) -> str:
     return f'{evidence.program} ended with exit code {evidence.code}'
 
 
-def summarize(suite: Suite, request: Request) -> Summary:
-    """Counts of the selected specs; what waivers forgive is counted apart."""
+def summarize(suite: Suite, request: Request, announced: int = 0) -> Summary:
+    """Counts of the selected specs; what waivers forgive is counted apart.
+
+    announced: specs that ginkgo said it will run; those it did not get to look in JUnit like those not selected.
+    """
     chosen = [spec for spec in suite.specs if spec.state is not State.UNSELECTED]
     red = [spec for spec in chosen if spec.state in RED]
     failures = tuple(_failure(spec, request) for spec in red)
@@ -99,6 +103,7 @@ def summarize(suite: Suite, request: Request) -> Summary:
         failed=len(red) - forgiven,
         forgiven=forgiven,
         skipped=sum(spec.state is State.SKIPPED for spec in chosen),
+        unreached=max(0, announced - len(chosen)),
         seconds=round(sum(spec.seconds for spec in chosen), 2),
         failures=failures,
         flaky=tuple(spec.name for spec in chosen if spec.flaky),
@@ -139,6 +144,9 @@ def _verdict(request: Request, evidence: Evidence, suite: Suite, summary: Summar
 
 def _unfailed(evidence: Evidence, suite: Suite, summary: Summary, log: str) -> Verdict:
     """No failure: that alone is not green."""
+    if summary.unreached:
+        reason = f'crashed runner: {_end(evidence)}, {counted(summary)}'
+        return Outcome.ERROR, reason, log, 'tool'
     if not summary.total:
         reason = f'zero tests: focus and skip leave none of {len(suite.specs)} specs'
         return Outcome.ERROR, reason, 'correct focus and skip', 'tool'
@@ -158,12 +166,13 @@ def _last(evidence: Evidence) -> str:
 
 def counted(summary: Summary) -> str:
     """Counts in words, with only those that are not zero."""
-    parts = [f'{summary.passed} of {summary.total} specs passed']
+    parts = [f'{summary.passed} of {summary.total + summary.unreached} specs passed']
     numbers = (
         (summary.failed, 'failed'),
         (summary.forgiven, 'failed, allowed'),
         (len(summary.flaky), 'flaky'),
         (summary.skipped, 'skipped'),
+        (summary.unreached, 'not reached'),
         (len(summary.unused_waivers), 'waivers unused'),
     )
     return ', '.join(parts + [f'{number} {word}' for number, word in numbers if number])

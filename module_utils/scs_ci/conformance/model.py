@@ -106,13 +106,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts and names. total: selected specs; skipped: those among them that could not run here."""
+    """Counts and names. total: selected specs of which there is a result; skipped: those among them that could not run
+    here; unreached: selected specs that ginkgo announced and has no result of, for it was stopped before."""
 
     total: int = 0
     passed: int = 0
     failed: int = 0
     forgiven: int = 0
     skipped: int = 0
+    unreached: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
     flaky: tuple[str, ...] = ()

@@ -81,7 +81,8 @@ def _record(state: StageRun, result: Result, logs: Sequence[Path]) -> None:
     if result.junit:
         state.facts['junit'] = str(result.junit.relative_to(state.run.path))
     state.facts['counts'] = {
-        name: getattr(result.summary, name) for name in ('total', 'passed', 'failed', 'forgiven', 'skipped')
+        name: getattr(result.summary, name)
+        for name in ('total', 'passed', 'failed', 'forgiven', 'skipped', 'unreached')
     }
     state.facts['failures'] = shape.dump(result.summary.failures)
     state.facts['flaky'] = list(result.summary.flaky)

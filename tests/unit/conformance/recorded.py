@@ -54,7 +54,7 @@ Ginkgo ran 1 suite in 1m2.377063898s
 
 Test Suite Failed
 """
-LOG = f'{HEAD}SSS••SSSSS\n{RETRIED}{FAILURE}SSS\n{TAIL}'
+LOG = f'{HEAD.replace("run 5", "run 4")}SSS••SSSSS\n{RETRIED}{FAILURE}SSS\n{TAIL}'
 
 
 def case(name: str, inside: str = '', status: str = 'passed', node: str = 'It', seconds: float = 1.5) -> str:

@@ -84,6 +84,14 @@ def test_waiver_forgives_and_never_hides(tmp_path: Path) -> None:
     assert 'failed, allowed (known): expected 200, got 503' in result.junit.read_text()
 
 
+def test_specs_that_were_not_reached_are_counted_and_red(tmp_path: Path) -> None:
+    result = judge(request(), evidence(tmp_path, GREEN, log=HEAD), tmp_path)
+    assert result.outcome is Outcome.ERROR
+    assert result.reason == 'crashed runner: ginkgo ended with exit code 0, 1 of 5 specs passed, 4 not reached'
+    late = judge(request(), evidence(tmp_path, TIMEOUT, code=1, log=HEAD), tmp_path)
+    assert '1 of 5 specs passed, 1 failed, 3 not reached' in late.reason
+
+
 def test_waiver_forgives_no_spec_that_was_cut_off(tmp_path: Path) -> None:
     waivers = (Waiver('should be slow', 'known'),)
     result = judge(request(ok_to_fail=waivers), evidence(tmp_path, TIMEOUT, code=1), tmp_path)
