@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -19,7 +20,8 @@ from ..core.outcome import Exit
 from ..core.records import PlannedVersion
 from ..core.redact import Redactor, secrets_of
 from ..core.run import RunDirectory, StageRun, version_stage
-from ..deploy import delete, stage
+from ..deploy import addons, delete, stage
+from ..deploy.deployment import Rendered
 from ..deploy.kinds import Object
 from ..deploy.objects import Release
 from ..deploy.render import render_class
@@ -27,10 +29,15 @@ from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variabl
 from ..plane.kube import Api
 from ..plane.lifecycle import Plane
 from ..plane.status import status
+from ..stack import discover
+from ..stack.charts import chart_source
+from ..stack.helm import helm
 from .common import add_run, add_versions, open_run, positive, show
 
 # Applies to every version whose class has the variable.
 EVERY = '*'
+# Word of --simulated: servers are no machines that could become nodes.
+MACHINE = 'machine'
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +68,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help='multiply the limit of every wait, for slow clouds',
     )
     parser.add_argument(
-        '--until', choices=('topology', 'server'), default='server', help="'topology' needs no cloud (default: server)"
+        '--until',
+        choices=('topology', 'server', 'cluster'),
+        help="'topology' needs no cloud (default: server where machines are simulated, else cluster)",
+    )
+    parser.add_argument('--checkout', type=Path, metavar='PATH', help='default: the checkout of the run')
+    parser.add_argument(
+        '--charts', type=Path, metavar='DIR', help='charts as <host>/<path>/index.yaml (or SCS_CI_CHARTS)'
     )
     parser.add_argument(
         '--plane-logs', type=Path, metavar='DIR', help="the controllers' logs (default: the run's plane)"
@@ -108,7 +121,9 @@ def _delete(directory: RunDirectory, api: Api) -> int:
 
 def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
     """All inputs read, so that a wrong one is a usage error; the cloud is asked later, within the stage."""
-    entry, ca, choice = _cloud(options, directory) if options.until != 'topology' else ({}, '', CloudChoice)
+    simulated = tuple(word for word in options.simulated.split(',') if word)
+    until = options.until or ('server' if MACHINE in simulated else 'cluster')
+    entry, ca, choice = _cloud(options, directory) if until != 'topology' else ({}, '', CloudChoice)
     return stage.Setup(
         api=Api(_kubeconfig(options, directory)),
         space=directory.names.namespace,
@@ -117,12 +132,34 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         choice=choice,
         render=_renderer(directory, options.tools),
         overrides=_overrides(options.variables),
-        simulated=tuple(word for word in options.simulated.split(',') if word),
+        simulated=simulated,
         logs=options.plane_logs or _of_plane(directory, 'logs'),
         patience=options.patience,
-        until=options.until,
+        until=until,
         is_active=_is_active(options.cloud or directory.info.cloud) if entry else None,
+        connect=_connect,
+        addons=_addons(options.checkout or Path(directory.info.checkout), options.charts, options.tools),
     )
+
+
+@contextlib.contextmanager
+def _connect(kubeconfig: str) -> Iterator[Api]:
+    """A client of the cluster itself. Its kubeconfig is the administrator's: a file of ours alone, for as long."""
+    with TemporaryDirectory(prefix='scs-ci-workload-') as place:  # mode 0700
+        path = Path(place) / 'kubeconfig'
+        path.write_text(kubeconfig, encoding='utf-8')
+        yield Api(path)
+
+
+def _addons(checkout: Path, charts: Path | None, tools: Path | None) -> Rendered:
+    source = chart_source(charts, os.environ)
+
+    def rendered(version: PlannedVersion, objects: Mapping[str, Object]) -> list[addons.Expected]:
+        stack = discover.load(checkout, discover.Place(version.path, version.layout))
+        with helm(tools) as program:
+            return addons.expected(stack, objects, program, source)
+
+    return rendered
 
 
 def _lost_processes(directory: RunDirectory) -> list[str]:

@@ -7,9 +7,10 @@ empty; only an Event of type Normal tells (Cluster Stack Operator v0.2.0-alpha.1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..core.errors import InfrastructureProblem, ProductProblem
 from ..stack.charts import ChartSource
@@ -22,6 +23,8 @@ from .render import documents
 
 FIRST_HOOK = 'AfterControlPlaneInitialized'
 UPGRADE_HOOK = 'BeforeClusterUpgrade'
+# TemplateNewClusterStackFailed, …OverwriteFailed: a repeated try renders the same.
+UNRENDERED = re.compile(r'(Template|Overwrite)\w*Fail')
 # Differences told of one object; one suffices to find the place.
 MOST_DIFFERENCES = 2
 
@@ -31,7 +34,11 @@ class Workload(Protocol):
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None: ...
 
+    def list(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]: ...
+
     def kinds(self, api_version: str) -> dict[str, bool]: ...
+
+    def call(self, method: str, path: str, body: Any = None) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def cluster_objects(api: Api, space: str, cluster: str) -> dict[str, Object]:
 
 
 def expected(
-    stack: Stack, objects: dict[str, Object], helm: Helm, source: ChartSource, hook: str = FIRST_HOOK
+    stack: Stack, objects: Mapping[str, Object], helm: Helm, source: ChartSource, hook: str = FIRST_HOOK
 ) -> list[Expected]:
     """All that the addon stages of a hook apply. Raises ProductProblem when one is missing or will not render."""
     return [found for stage in _stages(stack, hook) for found in _of_stage(stack, stage, objects, helm, source)]
@@ -71,7 +78,7 @@ def _stages(stack: Stack, hook: str) -> list[str]:
 
 
 def _of_stage(
-    stack: Stack, path: str, objects: dict[str, Object], helm: Helm, source: ChartSource
+    stack: Stack, path: str, objects: Mapping[str, Object], helm: Helm, source: ChartSource
 ) -> Iterable[Expected]:
     chart = next((chart for chart in stack.addon_charts if chart.path == path), None)
     if chart is None:
@@ -101,11 +108,14 @@ def _documents(stack: Stack, path: str, rendering: Rendering) -> Iterable[Object
 
 
 def failures(events: Iterable[Object]) -> list[str]:
-    """What the operator's events say about addons that failed, oldest first, each once. They are of type Normal."""
+    """What the operator's events say about stages that did not render, oldest first, each once; of type Normal.
+
+    Other failures (an apply while the API server is away) are repeated; the objects tell whether that helped.
+    """
     found = [
         ' '.join(f'{event.get("reason")}: {event.get("message") or event.get("note") or ""}'.split())
         for event in events
-        if _about_addon(event) and 'Fail' in str(event.get('reason'))
+        if _about_addon(event) and UNRENDERED.search(str(event.get('reason')))
     ]
     return list(dict.fromkeys(found))
 

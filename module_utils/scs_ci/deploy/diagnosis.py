@@ -83,6 +83,7 @@ MOST_COMPLAINTS = 4
 
 # What a text says about the culprit. The first match decides; the order matters: a quota message may name a network.
 PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
+    (r'imagepullbackoff|errimage(never)?pull', ImageProblem, 'offer the image where the machines can pull it'),
     (r'quota|limit exceeded|maxipsreached|no more ip addresses', QuotaProblem, 'free resources or raise the quota'),
     (r'no valid host', CapacityProblem, 'free capacity in the cloud or use another flavor'),
     (
@@ -110,6 +111,11 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         r'is invalid|required value|unsupported value|failed to create \w+template',
         ProductProblem,
         'fix the class: the message names the field or the patch',
+    ),
+    (
+        r'(template|overwrite)\w*fail',
+        ProductProblem,
+        'fix the addon stage: render it with scs-ci check',
     ),
     (r'flavors? ', InfrastructureProblem, 'offer the flavor in the cloud, or set it with --variables'),
     (r'instance state|state error|in error state', BootProblem, "read the server's fault and console log"),

@@ -93,11 +93,13 @@ def events_of(api: Api, space: str, objects: Iterable[Object]) -> list[Object]:
     """The events about these objects, oldest first."""
     wanted = {(obj.get('kind'), name_of(obj)) for obj in objects}
 
-    def about(event: Object) -> tuple[Any, Any]:
-        place = event.get('involvedObject') or event.get('regarding') or {}
-        return place.get('kind'), place.get('name')
-
     return sorted((event for event in api.events(space) if about(event) in wanted), key=_moment)
+
+
+def about(event: Object) -> tuple[Any, Any]:
+    """Kind and name of what an event is about."""
+    place = event.get('involvedObject') or event.get('regarding') or {}
+    return place.get('kind'), place.get('name')
 
 
 def _moment(event: Object) -> str:

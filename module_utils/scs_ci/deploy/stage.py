@@ -1,25 +1,23 @@
-"""The stage: one version from its published release to the first server of its cluster."""
+"""The stage: one version from its published release to the first server of its cluster, or to a usable cluster."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.clock import Clock
 from ..core.errors import Problem, ProductProblem, ToolProblem
 from ..core.records import PlannedVersion
 from ..core.run import StageRun
 from ..plane.kube import Refused
 from . import gather, objects
-from .diagnosis import Complaint, complaints, deepest_first, log_complaints
+from .deployment import Deployment, Overrides, Render, Setup, first, watch
+from .finish import finish
 from .kinds import (
     CLUSTERS,
     CLUSTERS_V2,
     CONTROL_PLANE_LABEL,
-    IMAGES,
     OPENSTACK,
     OPENSTACK_SERVERS,
     STACKS,
@@ -31,60 +29,14 @@ from .kinds import (
     title,
 )
 from .objects import Release
-from .variables import CloudChoice, Identity, find_class, identity, variables, worker_class
-from .waiting import LIMITS, await_ready
+from .variables import Identity, find_class, identity, variables, worker_class
+
+__all__ = ['Deployment', 'Overrides', 'Render', 'Setup', 'class_archive', 'deploy']
 
 # Answers that speak of the object: malformed, of unknown kind, invalid. 403 may also speak of our rights.
 REFUSALS = frozenset({400, 404, 422})
 # Of the looks at a server, every fourth asks the cloud: once in two seconds, for it is farther away than the plane.
 CLOUD_LOOKS = 4
-Render = Callable[[PlannedVersion, Release, str], Sequence[Object]]
-Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What the stage gets. cloud: entry of clouds.yaml, ca: PEM of its authority; overrides: the caller's variables;
-    choice: asks the cloud what to use of it.
-
-    render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
-    the controllers. until: 'server', or 'topology' where there is no cloud. patience: factor for all limits. is_active:
-    asks the cloud whether the server of an id is ACTIVE.
-    """
-
-    api: Api
-    space: str
-    cloud: Mapping[str, Any]
-    choice: Callable[[], CloudChoice]
-    render: Render
-    overrides: Overrides
-    ca: str = ''
-    simulated: tuple[str, ...] = ()
-    logs: Path | None = None
-    until: str = 'server'
-    patience: float = 1.0
-    is_active: Callable[[str], bool] | None = None
-
-
-@dataclass
-class Deployment:
-    """One deployment on its way. steps: seconds of each, in order; log_sizes: of the controllers' logs before it."""
-
-    state: StageRun
-    setup: Setup
-    release: Release
-    cluster: str
-    steps: dict[str, float] = field(default_factory=dict)
-    log_sizes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def clock(self) -> Clock:
-        return self.state.run.clock
-
-    def step(self, name: str, started: float) -> None:
-        self.steps[name] = round(self.clock.monotonic() - started, 2)
-        # a list: JSON objects are written sorted, and the order is what readers want
-        self.state.facts['steps'] = [{'step': name, 'seconds': seconds} for name, seconds in self.steps.items()]
 
 
 def deploy(state: StageRun, version: PlannedVersion, setup: Setup) -> None:
@@ -98,7 +50,7 @@ def deploy(state: StageRun, version: PlannedVersion, setup: Setup) -> None:
         _bring_release(run)
         values = _create_cluster(run, version, rendered)
         state.facts['variables'] = values
-        _follow(run)
+        _follow(run, version)
     except Problem:
         _gather(run)
         raise
@@ -185,8 +137,8 @@ def _credentials(setup: Setup, wanted: Identity) -> None:
         setup.api.apply(obj)
 
 
-def _follow(run: Deployment) -> None:
-    """From topology to the first control plane server."""
+def _follow(run: Deployment, version: PlannedVersion) -> None:
+    """From topology to the first control plane server, or to a usable cluster."""
     started, setup = run.clock.monotonic(), run.setup
     _await(run, CLUSTERS_V2, 'Cluster', run.cluster)
     run.step('topology reconciled', started)
@@ -204,8 +156,11 @@ def _follow(run: Deployment) -> None:
     server = _await_server(run)
     run.state.facts['server'] = {'name': name_of(server), 'id': status(server).get('instanceID')}
     run.step('server active', started)
-    # What happens inside the server is not looked at yet; whoever reads the record shall see where it ends.
+    # A simulated machine never becomes a node; whoever reads the record shall see where it ends.
     run.state.facts['until'] = 'server active'
+    if setup.until == 'cluster':
+        finish(run, version)
+        run.state.facts['until'] = 'cluster usable'
 
 
 def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
@@ -214,16 +169,16 @@ def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
     def look() -> Object | None:
         return setup.api.get(api_version, kind, name, setup.space)
 
-    return _watch(run, kind, f'{kind} {name}', look)
+    return watch(run, kind, f'{kind} {name}', look)
 
 
 def _await_cluster(run: Deployment) -> Object:
     """The OpenStackCluster, whose name Cluster API chooses, with its network."""
 
     def look() -> Object | None:
-        return _first(run, OPENSTACK, 'OpenStackCluster', lambda obj: belongs(obj, run.cluster))
+        return first(run, OPENSTACK, 'OpenStackCluster', lambda obj: belongs(obj, run.cluster))
 
-    return _watch(run, 'OpenStackCluster', f'OpenStackCluster of {run.cluster}', look)
+    return watch(run, 'OpenStackCluster', f'OpenStackCluster of {run.cluster}', look)
 
 
 def _await_server(run: Deployment) -> Object:
@@ -232,24 +187,13 @@ def _await_server(run: Deployment) -> Object:
 
     def look() -> Object | None:
         machines = _control_plane_machines(run)
-        found = _first(run, OPENSTACK_SERVERS, 'OpenStackServer', lambda obj: name_of(obj) in machines)
+        found = first(run, OPENSTACK_SERVERS, 'OpenStackServer', lambda obj: name_of(obj) in machines)
         server = status(found).get('instanceID') if found else None
         if found and server and ask and next(looks) % CLOUD_LOOKS == 0 and ask(server):
             return {**found, 'status': {**status(found), 'instanceState': 'ACTIVE'}}
         return found
 
-    return _watch(run, 'OpenStackServer', f'OpenStackServer of {run.cluster}', look)
-
-
-def _first(run: Deployment, api_version: str, kind: str, wanted: Callable[[Object], bool]) -> Object | None:
-    """The first object of that kind that is wanted; lists leave the kind of their items out."""
-    found = (obj for obj in run.setup.api.list(api_version, kind, run.setup.space) if wanted(obj))
-    return next(({**obj, 'kind': kind} for obj in found), None)
-
-
-def _watch(run: Deployment, kind: str, subject: str, look: Callable[[], Object | None]) -> Object:
-    limit = LIMITS[kind].times(run.setup.patience)
-    return await_ready(kind, subject, look, run.state.say, lambda: _evidence(run), run.clock, limit)
+    return watch(run, 'OpenStackServer', f'OpenStackServer of {run.cluster}', look)
 
 
 def _control_plane_machines(run: Deployment) -> set[str]:
@@ -260,22 +204,6 @@ def _control_plane_machines(run: Deployment) -> set[str]:
         for obj in found
         if belongs(obj, run.cluster) and CONTROL_PLANE_LABEL in (obj['metadata'].get('labels') or {})
     }
-
-
-def _evidence(run: Deployment) -> list[Complaint]:
-    """What objects, events and the controllers' logs complain about, deepest first."""
-    api, space = run.setup.api, run.setup.space
-    found = gather.of_cluster(api, space, run.cluster) + gather.listed(api, IMAGES, 'Image', space)
-    for version, kind, name in (
-        (STACKS, 'ClusterStackRelease', run.release.tag),
-        (CLUSTERS_V2, 'ClusterClass', run.release.class_name),
-    ):
-        found += [obj for obj in gather.listed(api, version, kind, space) if name_of(obj) == name]
-    told = complaints(found, gather.events_of(api, space, found))
-    wanted = (run.cluster, run.release.tag)
-    texts = gather.log_texts(run.setup.logs, run.log_sizes)
-    logged = [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
-    return deepest_first(told + logged)
 
 
 def _gather(run: Deployment) -> None:

@@ -33,6 +33,11 @@ def available(obj: Object | None) -> State:
     return _all_true(obj, CLUSTER)
 
 
+def initialized(obj: Object | None) -> State:
+    """A Cluster whose first API server has answered Cluster API."""
+    return _all_true(obj, ('ControlPlaneInitialized',))
+
+
 def control_plane(obj: Object | None) -> State:
     """A KubeadmControlPlane with healthy etcd and as many replicas as wanted, all of its present version."""
     state = _all_true(obj, CONTROL_PLANE)
@@ -127,6 +132,19 @@ def default_class(obj: Object | None) -> State:
     return State(len(marked) == 1, text, failed=len(marked) > 1)
 
 
+def addons(obj: Object | None) -> State:
+    """Group of lines: `items` are objects that are absent or differ, `failures` what the operator could not render."""
+    if obj is None:
+        return ABSENT
+    failures, items = obj.get('failures') or [], obj['items']
+    if failures:
+        return State(False, '; '.join([*failures[:MOST_TOLD], *items[:MOST_TOLD]]), failed=True)
+    if items:
+        more = f' and {len(items) - MOST_TOLD} more' if len(items) > MOST_TOLD else ''
+        return State(False, f'{"; ".join(items[:MOST_TOLD])}{more}')
+    return State(True, 'every rendered object is there and equal')
+
+
 def imageless(pods: Iterable[Object]) -> list[str]:
     """Images that pods wait for in vain, with the first pod that does: 'IMAGE (pod NAME: reason)'."""
     found: dict[str, str] = {}
@@ -176,8 +194,10 @@ def _each(obj: Object | None, judge: Any) -> State:
 
 
 PREDICATES = {
+    'Initialized': initialized,
     'KubeadmControlPlane': control_plane,
     'ClusterAddon': addon,
+    'Addons': addons,
     'Machines': machines,
     'MachineDeployments': machine_deployments,
     'Available': available,

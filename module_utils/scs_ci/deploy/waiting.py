@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.clock import Clock, Expired, wait
+from . import usable
 from .diagnosis import Complaint, problem
 from .kinds import Object, title
-from .readiness import ABSENT, PREDICATES, UNSEEN, State
+from .readiness import ABSENT, UNSEEN, State
+from .readiness import PREDICATES as OF_THE_WAY
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Limit:
         return dataclasses.replace(self, seconds=self.seconds * factor)
 
 
+PREDICATES = OF_THE_WAY | usable.PREDICATES
 LIMITS = {
     'ClusterStackRelease': Limit(
         90, 'the operator repeats a failed download or apply every 20 s: four tries', product=True
@@ -36,6 +39,22 @@ LIMITS = {
     ),
     'OpenStackCluster': Limit(420, 'networks take seconds, but a load balancer of a busy Octavia takes minutes'),
     'OpenStackServer': Limit(600, 'the first server on a host waits for the image to be copied there'),
+    'Initialized': Limit(900, 'a server boots and pulls images for up to eight minutes, kubeadm waits four more'),
+    'KubeadmControlPlane': Limit(
+        1800, 'each further control plane boots after the one before has joined: about eight minutes each'
+    ),
+    'ClusterAddon': Limit(
+        300, 'the operator looks again every 10 s and downloads charts; a failed apply is repeated', product=True
+    ),
+    'Addons': Limit(
+        120, 'what the operator applied is there at once, but its next try may be a minute away', product=True
+    ),
+    'Machines': Limit(1200, 'workers start when the first control plane is there, and boot and pull as long as it did'),
+    'MachineDeployments': Limit(180, 'Cluster API counts replicas within seconds once their nodes are healthy'),
+    'Available': Limit(180, "Cluster API's connection to the cluster is tried again every 30 s"),
+    'Nodes': Limit(300, 'the cloud controller manager pulls its image first', product=True),
+    'Workloads': Limit(600, 'pods pull images; the back-off after a failure is up to five minutes', product=True),
+    'StorageClasses': Limit(60, 'the addon made it already; only an old default may still be marked', product=True),
     'deletion': Limit(600, 'a cloud may hold ports and load balancers for minutes before they can be deleted'),
 }
 # Between two looks at the API server; it is near and cheap to ask, and steps often end within a second.

@@ -109,6 +109,7 @@ def test_failures_are_read_from_events_of_type_normal() -> None:
 
     events = [event('ClusterAddon', 'TemplateNewClusterStackFailed')] * 2 + [
         event('ClusterAddon', 'Applied'),
+        event('ClusterAddon', 'FailedToApplyObjects'),
         event('Cluster', 'FailedSomething'),
     ]
     assert addons.failures(events) == ['TemplateNewClusterStackFailed: bad yaml']

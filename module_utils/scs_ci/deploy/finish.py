@@ -1,0 +1,176 @@
+"""From the first server to a cluster that people can use: control plane, addons, machines, and what runs in it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from ..core.errors import Problem, ProductProblem, ToolProblem
+from ..core.records import PlannedVersion
+from ..plane.kube import Refused, Unreachable
+from . import addons, gather
+from .addons import Expected, Workload
+from .deployment import Deployment, first, watch
+from .diagnosis import Complaint, complaints
+from .kinds import CLUSTERS_V2, CONTROL_PLANES_V2, STACKS, Object, belongs
+from .usable import group, imageless
+
+T = TypeVar('T')
+SYSTEM = 'kube-system'
+APPS = 'apps/v1'
+# With one of these the stack brings storage, and a cluster with storage has a default class.
+STORAGE = frozenset({'CSIDriver', 'StorageClass'})
+# What runs in a cluster is nearer to the cause than every object of the management cluster.
+IN_CLUSTER, IN_POD = 20, 21
+MOST_EVENTS = 2
+# An API server that starts, or whose etcd elects, answers so; a kind of a new addon is found a little later.
+BUSY = frozenset({404, 429, 500, 503, 504})
+REVIEW = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+
+
+def finish(run: Deployment, version: PlannedVersion) -> None:
+    """Wait for the truth, in the order in which it comes. Raises the Problem of the deepest cause."""
+    started, setup, name = run.clock.monotonic(), run.setup, run.cluster
+    if setup.connect is None or setup.addons is None:
+        raise ToolProblem('cannot look into', f'Cluster {name}', 'no way was given', 'report it')
+
+    watch(run, 'Initialized', f'Cluster {name}', lambda: _cluster(run))
+    run.step('control plane initialized', started)
+    with setup.connect(kubeconfig(run)) as workload:
+        wanted = _addons(run, version, workload)
+        _machines(run)
+        _inside(run, workload, wanted)
+
+
+def _cluster(run: Deployment) -> Object | None:
+    return run.setup.api.get(CLUSTERS_V2, 'Cluster', run.cluster, run.setup.space)
+
+
+def kubeconfig(run: Deployment) -> str:
+    """The text of the cluster's own kubeconfig, which Cluster API keeps in a secret."""
+    name = f'{run.cluster}-kubeconfig'
+    secret = run.setup.api.get('v1', 'Secret', name, run.setup.space)
+    try:
+        return base64.b64decode(((secret or {}).get('data') or {})['value']).decode()
+    except (KeyError, binascii.Error, UnicodeDecodeError) as error:
+        answer = 'it is absent' if secret is None else 'it has no readable value'
+        raise ToolProblem('cannot read', f'Secret {name}', answer, 'see the log of cluster-api') from error
+
+
+def _addons(run: Deployment, version: PlannedVersion, workload: Workload) -> list[Expected]:
+    """The operator says that it is done, and everything that an own rendering has is there."""
+    started, setup, name = run.clock.monotonic(), run.setup, run.cluster
+    assert setup.addons is not None
+    wanted = list(setup.addons(version, addons.cluster_objects(setup.api, setup.space, name)))
+    title = f'cluster-addon-{name}'
+    watch(
+        run, 'ClusterAddon', f'ClusterAddon {title}', lambda: setup.api.get(STACKS, 'ClusterAddon', title, setup.space)
+    )
+
+    def look() -> Object | None:
+        found = _answered(lambda: addons.mismatches(workload, wanted))
+        if found is None:
+            return None
+        events = [event for event in setup.api.events(setup.space) if gather.about(event)[1] == title]
+        return {**group('Addons', name, ()), 'items': found, 'failures': addons.failures(events)}
+
+    watch(run, 'Addons', f'Addons of {name}', look)
+    run.state.facts['addons'] = {stage: sum(e.stage == stage for e in wanted) for stage in {e.stage for e in wanted}}
+    run.step('addons', started)
+    return wanted
+
+
+def _machines(run: Deployment) -> None:
+    started, setup, name = run.clock.monotonic(), run.setup, run.cluster
+
+    def plane() -> Object | None:
+        return first(run, CONTROL_PLANES_V2, 'KubeadmControlPlane', lambda obj: belongs(obj, name))
+
+    def of_kind(kind: str, count: int | None = None) -> Callable[[], Object]:
+        def look() -> Object:
+            found = [o for o in gather.listed(setup.api, CLUSTERS_V2, kind, setup.space) if belongs(o, name)]
+            return group(f'{kind}s', name, found, count)
+
+        return look
+
+    run.state.facts['machines'] = count = machine_count(_cluster(run))
+    watch(run, 'KubeadmControlPlane', f'KubeadmControlPlane of {name}', plane)
+    run.step('control plane', started)
+    started = run.clock.monotonic()
+    watch(run, 'Machines', f'Machines of {name}', of_kind('Machine', count))
+    watch(run, 'MachineDeployments', f'MachineDeployments of {name}', of_kind('MachineDeployment'))
+    run.step('machines', started)
+    started = run.clock.monotonic()
+    watch(run, 'Available', f'Cluster {name}', lambda: _cluster(run))
+    run.step('cluster available', started)
+
+
+def machine_count(cluster: Object | None) -> int:
+    """How many machines the topology of a Cluster wants."""
+    topology = ((cluster or {}).get('spec') or {}).get('topology') or {}
+    workers = (topology.get('workers') or {}).get('machineDeployments') or ()
+    parts = [topology.get('controlPlane') or {}, *workers]
+    return sum(1 if part.get('replicas') is None else int(part['replicas']) for part in parts)
+
+
+def _inside(run: Deployment, workload: Workload, wanted: Iterable[Expected]) -> None:
+    """Nodes, system workloads, storage and rights, as the cluster itself tells them."""
+    started, name, count = run.clock.monotonic(), run.cluster, run.state.facts['machines']
+
+    def await_group(kind: str, look: Callable[[], list[Object]], number: int | None = None) -> None:
+        def found() -> Object | None:
+            items = _answered(look)
+            return None if items is None else group(kind, name, items, number)
+
+        watch(run, kind, f'{kind} of {name}', found, lambda: in_cluster(workload))
+
+    await_group('Nodes', lambda: list(workload.list('v1', 'Node')), count)
+    run.step('nodes', started)
+    started = run.clock.monotonic()
+    await_group('Workloads', lambda: _system(workload))
+    if any(entry.obj['kind'] in STORAGE for entry in wanted):
+        await_group('StorageClasses', lambda: list(workload.list('storage.k8s.io/v1', 'StorageClass')))
+    _may_everything(workload, name)
+    run.step('workloads', started)
+
+
+def _system(workload: Workload) -> list[Object]:
+    """What kube-system runs for good."""
+    return [obj for kind in ('Deployment', 'DaemonSet', 'StatefulSet') for obj in workload.list(APPS, kind, SYSTEM)]
+
+
+def _answered(ask: Callable[[], list[T]]) -> list[T] | None:
+    """The answer; None while the cluster's API does not answer, which it may do while its control plane changes."""
+    try:
+        return ask()
+    except Unreachable:
+        return None
+    except Refused as refused:
+        if refused.status in BUSY:
+            return None
+        raise
+
+
+def _may_everything(workload: Workload, name: str) -> None:
+    """`kubectl auth can-i '*' '*'`: the kubeconfig that users get is the administrator's."""
+    attributes = {'verb': '*', 'group': '*', 'resource': '*'}
+    review = {'apiVersion': 'authorization.k8s.io/v1', 'kind': 'SelfSubjectAccessReview'}
+    answer = workload.call('POST', REVIEW, {**review, 'spec': {'resourceAttributes': attributes}})
+    if not (answer.get('status') or {}).get('allowed'):
+        why = (answer.get('status') or {}).get('reason') or 'no'
+        raise ProductProblem('may not do everything in', f'Cluster {name}', why, "look at the cluster's RBAC")
+
+
+def in_cluster(workload: Workload) -> list[Complaint]:
+    """What the cluster itself says is wrong in kube-system: images that nobody has, then the last warnings."""
+    try:
+        pods, events = workload.list('v1', 'Pod', SYSTEM), workload.list('v1', 'Event', SYSTEM)
+    except Problem:
+        return []  # a dead API server is told by the wait itself
+    missing = [Complaint('image', 'Pod', text, IN_POD) for text in imageless(pods)]
+    latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
+    warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]
+    return missing + warned[-MOST_EVENTS:]
