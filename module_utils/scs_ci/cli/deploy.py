@@ -23,7 +23,7 @@ from ..core.run import RunDirectory, StageRun, version_stage
 from ..deploy import addons, delete, stage
 from ..deploy.deployment import Rendered
 from ..deploy.kinds import Object
-from ..deploy.objects import Release
+from ..deploy.objects import Release, Topology
 from ..deploy.render import render_class
 from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variables
 from ..plane.kube import Api
@@ -72,6 +72,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=('topology', 'server', 'cluster'),
         help="'topology' needs no cloud (default: server where machines are simulated, else cluster)",
     )
+    parser.add_argument('--control-planes', type=_odd, default=1, metavar='N', help='1, 3 or 5 (default 1)')
+    parser.add_argument('--workers', type=_count, default=1, metavar='N', help='machines that are no control plane (1)')
+    parser.add_argument(
+        '--zone',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='failure domain of workers, which spread over all',
+    )
     parser.add_argument('--checkout', type=Path, metavar='PATH', help='default: the checkout of the run')
     parser.add_argument(
         '--charts', type=Path, metavar='DIR', help='charts as <host>/<path>/index.yaml (or SCS_CI_CHARTS)'
@@ -82,6 +91,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is no number of machines')
+    return int(text)
+
+
+def _odd(text: str) -> int:
+    """etcd has no majority to lose with an even number of members, so Cluster API refuses one."""
+    if text not in ('1', '3', '5'):
+        raise argparse.ArgumentTypeError(f'{text!r} is not 1, 3 or 5')
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -137,6 +159,7 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         patience=options.patience,
         until=until,
         is_active=_is_active(options.cloud or directory.info.cloud) if entry else None,
+        topology=Topology(options.control_planes, options.workers, tuple(options.zone)),
         connect=_connect,
         addons=_addons(options.checkout or Path(directory.info.checkout), options.charts, options.tools),
     )

@@ -15,7 +15,7 @@ from . import gather
 from .addons import Expected, Workload
 from .diagnosis import Complaint, complaints, deepest_first, log_complaints
 from .kinds import CLUSTERS_V2, IMAGES, STACKS, Api, Object, name_of
-from .objects import Release
+from .objects import SMALLEST, Release, Topology
 from .variables import CloudChoice
 from .waiting import LIMITS, await_ready
 
@@ -52,6 +52,7 @@ class Setup:
     is_active: Callable[[str], bool] | None = None
     connect: Connect | None = None
     addons: Rendered | None = None
+    topology: Topology = SMALLEST
 
 
 @dataclass

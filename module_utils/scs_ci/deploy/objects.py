@@ -112,9 +112,44 @@ def workload_credentials(space: str, cloud_name: str, cloud: Mapping[str, Any], 
     ]
 
 
-def cluster(space: str, name: str, release: Release, variables: Mapping[str, Any], worker_class: str) -> Object:
-    """The smallest cluster: one control plane, one worker."""
-    workers = [{'class': worker_class, 'name': 'md-0', 'replicas': 1}] if worker_class else []
+@dataclass(frozen=True)
+class Topology:
+    """Machines of a cluster. zones: failure domains, among which the workers are spread evenly."""
+
+    control_planes: int = 1
+    workers: int = 1
+    zones: tuple[str, ...] = ()
+
+    def deployments(self, worker_class: str) -> list[Object]:
+        """MachineDeployments: one, or one per zone; none without workers or without a class for them."""
+        if not worker_class or not self.workers:
+            return []
+        zones = self.zones[: self.workers] or ('',)
+        share, rest = divmod(self.workers, len(zones))
+        return [
+            {
+                'class': worker_class,
+                'name': f'md-{index}',
+                'replicas': share + (index < rest),
+                **({'failureDomain': zone} if zone else {}),
+            }
+            for index, zone in enumerate(zones)
+        ]
+
+
+SMALLEST = Topology()
+
+
+def cluster(
+    space: str,
+    name: str,
+    release: Release,
+    variables: Mapping[str, Any],
+    worker_class: str,
+    topology: Topology = SMALLEST,
+) -> Object:
+    """A cluster of that topology; without, the smallest one: one control plane, one worker."""
+    workers = topology.deployments(worker_class)
     return {
         'apiVersion': CLUSTERS,
         'kind': 'Cluster',
@@ -128,7 +163,7 @@ def cluster(space: str, name: str, release: Release, variables: Mapping[str, Any
             'topology': {
                 'class': release.class_name,
                 'version': release.kubernetes,
-                'controlPlane': {'replicas': 1},
+                'controlPlane': {'replicas': topology.control_planes},
                 **({'workers': {'machineDeployments': workers}} if workers else {}),
                 'variables': [{'name': key, 'value': value} for key, value in sorted(variables.items())],
             },

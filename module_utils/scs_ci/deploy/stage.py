@@ -122,7 +122,8 @@ def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence
     values = variables(made, setup.choice(), setup.overrides(version, made))
     if setup.cloud:
         _credentials(setup, identity(made, values))
-    wanted = objects.cluster(setup.space, run.cluster, run.release, values, worker_class(made))
+    workers, topology = worker_class(made), setup.topology
+    wanted = objects.cluster(setup.space, run.cluster, run.release, values, workers, topology)
     if refused := _refusal(setup.api, wanted):
         raise ProductProblem('API server refuses', 'the cluster', refused, 'fix the class or the variables')
     setup.api.apply(wanted)

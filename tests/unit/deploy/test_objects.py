@@ -104,3 +104,24 @@ def test_class_archive(tmp_path: Path) -> None:
     archive = tmp_path / 'openstack-scs2-1-34-cluster-class-v0-sha.azlfam7.tgz'
     archive.write_bytes(b'')
     assert class_archive(tmp_path, RELEASE) == archive
+
+
+@pytest.mark.parametrize(
+    ('topology', 'wanted'),
+    [
+        (objects.Topology(), [('md-0', 1, None)]),
+        (objects.Topology(workers=0), []),
+        (objects.Topology(3, 3, ('a', 'b')), [('md-0', 2, 'a'), ('md-1', 1, 'b')]),
+        (objects.Topology(workers=1, zones=('a', 'b')), [('md-0', 1, 'a')]),
+    ],
+)
+def test_workers_are_spread_over_zones(topology: objects.Topology, wanted: list[tuple[str, int, str | None]]) -> None:
+    made = topology.deployments('worker')
+    assert [(part['name'], part['replicas'], part.get('failureDomain')) for part in made] == wanted
+
+
+def test_control_planes_are_as_many_as_asked_for() -> None:
+    release = objects.Release('t', 'v0', 'openstack', 'a', '1.34', 'v1.34.1')
+    made = objects.cluster('n', 'c', release, {}, '', objects.Topology(control_planes=3))
+    assert made['spec']['topology']['controlPlane'] == {'replicas': 3}
+    assert 'workers' not in made['spec']['topology']
