@@ -136,7 +136,7 @@ def _delete(directory: RunDirectory, api: Api) -> int:
     def say(text: str) -> None:
         directory.progress.say(text, 'delete')
 
-    gone = delete.delete_clusters(api, directory.names.namespace, say, SystemClock())
+    gone = delete.delete_clusters(api, directory.names.namespace, say, SystemClock(), connect=_connect)
     say(f'{len(gone)} clusters deleted')
     return Exit.PASSED
 

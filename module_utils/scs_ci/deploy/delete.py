@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from ..core.clock import Clock, Expired, wait
 from ..plane.kube import Refused
-from . import gather
+from . import emptying, gather
 from .diagnosis import complaints, problem
-from .kinds import CLUSTERS, Api, name_of, title
+from .kinds import CLUSTERS, CLUSTERS_V2, Api, is_true, name_of, title
 from .waiting import LIMITS, PAUSE
+
+Connect = Callable[[str], AbstractContextManager[emptying.Inside]]
 
 
 def delete_clusters(
-    api: Api, space: str, say: Callable[[str], None], clock: Clock, seconds: float | None = None
+    api: Api,
+    space: str,
+    say: Callable[[str], None],
+    clock: Clock,
+    seconds: float | None = None,
+    connect: Connect | None = None,
 ) -> list[str]:
     """Delete every Cluster of the namespace and wait until the last is gone; returns their names.
+
+    connect: from a kubeconfig to a client, with which a cluster that has come up is emptied first (see emptying.py).
 
     Raises the Problem that holds the first one up. Images are left alone: the resource controller would delete an
     adopted image from the cloud, and it is not ours.
     """
     names = _clusters(api, space)
     for name in names:
+        if connect and (text := _kubeconfig(api, space, name)):
+            with connect(text) as inside:
+                emptying.empty(inside, name, say, clock)
         api.delete(CLUSTERS, 'Cluster', name, space)
         say(f'Cluster {name}: deleting')
     bound = LIMITS['deletion']
@@ -31,6 +45,13 @@ def delete_clusters(
     except Expired:
         raise _stuck(api, space, limit, bound.reason) from None
     return names
+
+
+def _kubeconfig(api: Api, space: str, name: str) -> str:
+    """The kubeconfig of a cluster whose API server has answered once; empty for others: nothing can be in them."""
+    found = api.get(CLUSTERS_V2, 'Cluster', name, space)
+    secret = api.get('v1', 'Secret', f'{name}-kubeconfig', space) if is_true(found, 'ControlPlaneInitialized') else None
+    return base64.b64decode(((secret or {}).get('data') or {}).get('value') or '').decode()
 
 
 def _clusters(api: Api, space: str) -> list[str]:
