@@ -1,0 +1,56 @@
+"""The archive of container images, made from real programs and compared with what the real kubeadm asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from scs_sandbox import environments
+from scs_sandbox.images import archive
+
+# Minutes when the programs have to be built.
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture(scope='module')
+def tools() -> Path:
+    return environments.machine_programs('1.34')
+
+
+@pytest.fixture(scope='module')
+def made(tools: Path) -> Path:
+    return archive.ensure(archive.built(tools)['kubeadm'].removeprefix('v'), tools)
+
+
+def names(path: Path) -> set[str]:
+    with tarfile.open(path) as opened:
+        content = opened.extractfile('index.json')
+        assert content is not None
+        index = json.loads(content.read())
+    return {described['annotations']['io.containerd.image.name'] for described in index['manifests']}
+
+
+def test_all_that_kubeadm_asks_for_is_there(tools: Path, made: Path) -> None:
+    wanted = archive.references(archive.built(tools)['kubeadm'].removeprefix('v'), tools)
+    assert len(wanted) == 7
+    assert names(made) >= set(wanted)
+    told = {reference for image in archive.facts(made) for reference in image['references']}
+    assert told == names(made)
+
+
+def test_blobs_have_the_digests_of_their_names(made: Path) -> None:
+    with tarfile.open(made) as opened:
+        for member in opened:
+            if member.name.startswith('blobs/'):
+                file = opened.extractfile(member)
+                assert file is not None
+                assert hashlib.file_digest(file, 'sha256').hexdigest() == Path(member.name).name
+
+
+def test_kubeadm_is_asked_for_the_tags_of_another_patch(tools: Path) -> None:
+    wanted = archive.references('1.34.7', tools)
+    assert 'registry.k8s.io/kube-apiserver:v1.34.7' in wanted
