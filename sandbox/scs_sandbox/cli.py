@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import clouds, faults, lab, lifecycle, names, relay, status
+from . import cache, clouds, faults, lab, lifecycle, names, relay, status
 from .cloud import secrets
 from .cloud.model import ADDRESS, REGION_NAMES
 from .errors import SandboxError
+from .images import machine
 from .lifecycle import CHARTS_PORT, Sandbox, Wish
 
 PASSED, USAGE, ERROR = 0, 2, 3
@@ -58,7 +59,13 @@ def _terminate(number: int, frame: object) -> None:
 
 def _up(options: Options, sandbox: Sandbox) -> int:
     say = _progress(sys.stderr if options.json else sys.stdout)
-    wish = Wish(options.regions, _charts(options.charts))
+    wish = Wish(
+        options.regions,
+        _charts(options.charts),
+        tuple(dict.fromkeys(map(machine.minor, options.machines))),
+        options.cni == 'provided',
+        not options.no_node_ip,
+    )
     try:
         fresh = lifecycle.up(sandbox, wish, say)
     except (SandboxError, KeyboardInterrupt, OSError):
@@ -208,6 +215,29 @@ def _faults(options: Options, sandbox: Sandbox) -> int:
     return PASSED
 
 
+def _image(options: Options, sandbox: Sandbox) -> int:
+    if options.action == 'build':
+        if not options.kubernetes:
+            print('scs-sandbox image build: --kubernetes is missing', file=sys.stderr)
+            return USAGE
+        made = lifecycle.build_machine(machine.minor(options.kubernetes))
+        print(json.dumps(_described(made)) if options.json else made.tree.parent)
+        return PASSED
+    found = [path.name for path in sorted(cache.cache_home().glob('image-*/')) if (path / 'tree').is_dir()]
+    print(json.dumps(found) if options.json else '\n'.join(found) or 'none is built')
+    return PASSED
+
+
+def _described(made: machine.Machine) -> dict[str, Any]:
+    return {
+        'version': made.version,
+        'name': made.name,
+        'tree': str(made.tree),
+        'containerd': str(made.containerd),
+        'simulated': list(made.simulated),
+    }
+
+
 def _relay(options: Options, sandbox: Sandbox) -> int:
     relay.relay(names.namespace_path(sandbox.netns), [relay.parse(route) for route in options.route])
     return PASSED
@@ -238,6 +268,19 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         '--charts', metavar='DIR', help='charts for the mirror, as <host>/<path>; default: the real hosts, cached'
     )
+    up.add_argument(
+        '--machines',
+        nargs='+',
+        default=[],
+        metavar='MINOR',
+        help='minors of Kubernetes (1.34) whose node images boot real machines; built when missing',
+    )
+    up.add_argument(
+        '--cni', choices=('provided', 'none'), default='provided', help='pod network of machines (default: provided)'
+    )
+    up.add_argument(
+        '--no-node-ip', action='store_true', help='machines tell their address only when the cloud provider has'
+    )
     up.add_argument('--keep', action='store_true', help='leave what was started when something fails')
     command('down', _down, 'remove a sandbox with everything in it')
     command('status', _status, 'show processes, memory and servers; exit code 3 when it is not up')
@@ -254,6 +297,9 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument(
         'file', nargs='?', metavar='FILE|HOST', help='JSON, - for standard input; or the name of a compute host'
     )
+    image = command('image', _image, 'build trees for Kubernetes machines, or list all that are built')
+    image.add_argument('action', choices=('build', 'list'))
+    image.add_argument('--kubernetes', metavar='MINOR', help='1.34; of another patch only the minor counts')
     routes = command('relay', _relay, 'make ports of the lab reachable on loopback until Ctrl-C')
     routes.add_argument('route', nargs='+', metavar='127.0.0.1:PORT=ADDRESS:PORT')
     return parser

@@ -30,6 +30,7 @@ PROGRAMS = {
 }
 INOTIFY = Path('/proc/sys/fs/inotify/max_user_instances')
 INOTIFY_PER_SERVER = 7  # of a plain server, measured; all servers of a host share root's limit
+INOTIFY_PER_MACHINE = 20  # of a control plane: kubelet and API server watch files, too
 INOTIFY_ADVISED = 256
 
 
@@ -60,7 +61,9 @@ def advice(inotify_instances: int | None = None) -> list[str]:
         return []
     servers = limit // INOTIFY_PER_SERVER
     cure = f'sysctl fs.inotify.max_user_instances={4 * INOTIFY_ADVISED}'
-    return [f'fs.inotify.max_user_instances is {limit}, enough for about {servers} servers on this host: {cure}']
+    machines = limit // INOTIFY_PER_MACHINE
+    enough = f'{servers} servers or {machines} Kubernetes machines'
+    return [f'fs.inotify.max_user_instances is {limit}, enough for about {enough} on this host: {cure}']
 
 
 def up(name: str) -> list[str]:

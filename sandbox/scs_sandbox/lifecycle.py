@@ -9,15 +9,16 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import clouds, environments, images, lab, names, netns, processes, sweep
-from .agent.store import write_config
+from .agent.store import read_config, write_config
 from .cloud import clone, content, layout, secrets, start, template
 from .cloud.model import ADDRESS, REGION_NAMES, Credentials, Region
 from .errors import SandboxError
+from .images import archive, machine
 from .machines.model import Bind, Image
 from .processes import Process
 
@@ -62,10 +63,16 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class Wish:
-    """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts."""
+    """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts. machines:
+    minors of Kubernetes ('1.34') whose node images shall boot machines; built when missing. cni, node_ip: see
+    content.Machine.
+    """
 
     regions: int = 1
     charts: Path | None = None
+    machines: tuple[str, ...] = ()
+    cni: bool = True
+    node_ip: bool = True
 
 
 def find(name: str) -> Sandbox:
@@ -107,23 +114,55 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
     sandbox.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(sandbox):
         if is_up(sandbox, wish):
+            _check_machines(sandbox, wish)
             return False
         for text in lab.advice():
             say(f'advice: {text}')
         prefix = environments.openstack()
         entry = images.build_plain()
         facts = images.facts(entry)
-        system = content.System(facts.os_distro, facts.os_version, facts.name, facts.default_user, facts.architecture)
+        machines = [build_machine(minor) for minor in wish.machines]
+        system = content.System(
+            facts.os_distro,
+            facts.os_version,
+            facts.name,
+            facts.default_user,
+            facts.architecture,
+            machines=tuple(content.Machine(m.version, m.name, m.simulated, wish.cni, wish.node_ip) for m in machines),
+        )
         source = template.ensure(prefix, system, say)
         lab.up(sandbox.name)
         say('lab made')
-        _start_agent(sandbox, images.tree(entry), say)
+        trees = {'plain': Image(images.tree(entry)), **{m.name: m.image() for m in machines}}
+        _start_agent(sandbox, trees, say)
         regions = _clone(sandbox, source, prefix, wish, say)
         _start_charts(sandbox, wish, say)
         for region in regions:
             start.start(region, prefix, sandbox.netns, say)
         clouds.write(sandbox.clouds, secrets.load(sandbox.credentials), regions)
     return True
+
+
+def build_machine(minor: str) -> machine.Machine:
+    """Programs, container images and tree of the machines of a minor ('1.34'), from the cache or built.
+
+    Raises SandboxError. From an empty cache it takes some minutes, most of them for the programs.
+    """
+    programs = environments.machine_programs(minor)
+    images_ = archive.ensure(machine.programs_version(programs), programs)
+    return machine.ensure(programs, images_, content.KUBERNETES_VERSIONS)
+
+
+def _check_machines(sandbox: Sandbox, wish: Wish) -> None:
+    """A running sandbox keeps the images that it started with."""
+    there = read_config(sandbox.state).images
+    if missing := [minor for minor in wish.machines if f'machine-{minor}' not in there]:
+        raise SandboxError(
+            'cannot add machines to',
+            f'sandbox {sandbox.name}',
+            f'it runs without Kubernetes {", ".join(missing)}',
+            f'scs-sandbox --name {sandbox.name} down, then up again',
+        )
 
 
 def _clone(sandbox: Sandbox, source: Path, prefix: Path, wish: Wish, say: Say) -> list[Region]:
@@ -163,12 +202,12 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
     return {**os.environ, 'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1', processes.MARK: str(sandbox.state)}
 
 
-def _start_agent(sandbox: Sandbox, tree: Path, say: Say) -> None:
+def _start_agent(sandbox: Sandbox, trees: Mapping[str, Image], say: Say) -> None:
     if _running(sandbox, 'agent'):
         return
     programs = environments.tools()
     shared = (Bind(programs, environments.TOOLS_TARGET),) if programs else ()
-    write_config(sandbox.state, sandbox.name, {'plain': Image(tree)}, shared)
+    write_config(sandbox.state, sandbox.name, trees, shared)
     log = sandbox.state / 'log' / 'agent.out'
     process = processes.spawn(
         'agent',

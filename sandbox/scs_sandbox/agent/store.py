@@ -30,12 +30,24 @@ def write_config(state: Path, name: str, images: Mapping[str, Image], shared: tu
     """Write the configuration of the agent; the agent reads it when it starts. Returns its path."""
     data = {
         'name': name,
-        'images': {key: {'path': str(image.path), 'private': list(image.private)} for key, image in images.items()},
-        'shared': [{'source': str(bind.source), 'target': bind.target} for bind in shared],
+        'images': {key: _image_data(image) for key, image in images.items()},
+        'shared': _bind_data(shared),
     }
     path = state / 'agent.json'
     write(path, data)
     return path
+
+
+def _image_data(image: Image) -> dict[str, Any]:
+    return {'path': str(image.path), 'private': list(image.private), 'linked': _bind_data(image.linked)}
+
+
+def _bind_data(binds: tuple[Bind, ...]) -> list[dict[str, str]]:
+    return [{'source': str(bind.source), 'target': bind.target} for bind in binds]
+
+
+def _binds(data: Any) -> tuple[Bind, ...]:
+    return tuple(Bind(Path(item['source']), str(item['target'])) for item in data or ())
 
 
 def read_config(state: Path) -> Config:
@@ -47,11 +59,10 @@ def read_config(state: Path) -> Config:
             if UNMOUNTABLE.search(str(item)):
                 raise ValueError(f'path {item} holds a character that overlayfs does not take in its options')
         images = {
-            str(key): Image(Path(value['path']), tuple(value.get('private') or ()))
+            str(key): Image(Path(value['path']), tuple(value.get('private') or ()), _binds(value.get('linked')))
             for key, value in data['images'].items()
         }
-        shared = tuple(Bind(Path(item['source']), str(item['target'])) for item in data.get('shared') or ())
-        return Config(str(data['name']), images, shared)
+        return Config(str(data['name']), images, _binds(data.get('shared')))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SandboxError(
             'cannot read configuration of the agent',

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
-from ..machines import cgroups, hypervisor
+from ..machines import cgroups, disk, hypervisor
 from ..machines.model import IDENTIFIER, Server, parse_port, parse_server
 from ..network import apply
 from ..network.model import Snapshot, parse_snapshot
@@ -65,6 +65,7 @@ class Worker:
             self._errors.pop(server_id, None)
             released = self.volumes.release(server_id)
             removed = released + hypervisor.delete(self._host, server_id, known.ports if known else ())
+        self._tell_peers()
         log.info('server %s deleted: %d things', server_id, len(removed))
         return removed
 
@@ -250,7 +251,19 @@ class Worker:
             log.info('server %s (%s) started in %.2f s', server.id, server.name, time.monotonic() - begun)
         self._seen.add(server.id)
         self._errors.pop(server.id, None)
+        self._tell_peers()
         return hypervisor.state(self._host, server.id)
+
+    def _tell_peers(self) -> None:
+        """Tell machines with a provided pod network about each other."""
+        with self._lock('peers'):
+            known = [server for server_id in self._store.server_ids() if (server := self._desired(server_id))]
+            for server in known:
+                place = self._host.place(server.id)
+                if 'cni' in server.features and place.peers.parent.is_dir():
+                    fresh = place.peers.with_suffix('.new')
+                    fresh.write_text(disk.peers(server, known))
+                    fresh.replace(place.peers)
 
     def _look(self, server_id: str) -> None:
         """Under the server's lock: how did it end?"""

@@ -75,9 +75,24 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """A tree of Kubernetes machines. version: that runs in it ('1.34.10'). tree: its name ('machine-1.34').
+
+    simulated: what in its container images is not as their names say. cni: a pod network is provided. node_ip: kubelet
+    tells its address from the beginning.
+    """
+
+    version: str
+    tree: str
+    simulated: tuple[str, ...] = ()
+    cni: bool = True
+    node_ip: bool = True
+
+
+@dataclass(frozen=True)
 class System:
     """What the tree `plain` is: os_distro 'debian', os_version '12', name 'Debian 12', default_user 'debian',
-    architecture 'x86_64'."""
+    architecture 'x86_64'. machines: trees of Kubernetes machines, at most one per minor."""
 
     os_distro: str
     os_version: str
@@ -85,6 +100,7 @@ class System:
     default_user: str
     architecture: str
     built: str = '2026-01-01'
+    machines: tuple[Machine, ...] = ()
 
 
 def flavor(name: str) -> Flavor:
@@ -120,19 +136,39 @@ def plain_image(system: System) -> Image:
 
 
 def node_image(system: System, version: str) -> Image:
-    """The image of Kubernetes nodes of a version; boots the tree of ordinary servers, and says so in
-    scs_ci_simulated."""
-    return Image(
-        f'ubuntu-capi-image-{version}',
-        {
-            **_properties(system),
-            'min_disk': 10,
-            'min_ram': 1024,
-            'os_purpose': 'k8snode',
-            'scs_ci_simulated': 'hypervisor,machine',
-            'image_description': f'Node image of Kubernetes {version}; simulated by the plain tree',
-        },
-    )
+    """The image of Kubernetes nodes of a version ('v1.34.7'): boots the machine tree of that minor, or without one the
+    tree of ordinary servers, and says in scs_ci_simulated what is not as it seems."""
+    machine = next((m for m in system.machines if _minor(m.version) == _minor(version)), None)
+    properties = {
+        **_properties(system),
+        'min_disk': 10,
+        'min_ram': 1024,
+        'os_purpose': 'k8snode',
+        'scs_ci_simulated': ','.join(simulated(machine, version)),
+        'image_description': f'Node image of Kubernetes {version}; simulated by the plain tree',
+    }
+    if machine:
+        properties |= {
+            'image_description': f'Node image of Kubernetes {machine.version}, booted as a system container',
+            'scs_sandbox_tree': machine.tree,
+            'scs_sandbox_cni': 'provided' if machine.cni else 'none',
+            'scs_sandbox_node_ip': 'true' if machine.node_ip else 'false',
+        }
+    return Image(f'ubuntu-capi-image-{version}', properties)
+
+
+def simulated(machine: Machine | None, version: str) -> list[str]:
+    """What below a server of a node image is simulated; no part holds a comma."""
+    if machine is None:
+        return ['hypervisor', 'machine']
+    found = ['hypervisor']
+    if version != f'v{machine.version}':
+        found.append(f'kubernetes patch {version.lstrip("v")} -> {machine.version}')
+    return [*found, *(['cni'] if machine.cni else []), *(text.replace(',', ';') for text in machine.simulated)]
+
+
+def _minor(version: str) -> str:
+    return version.lstrip('v').rpartition('.')[0]
 
 
 def _properties(system: System) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,31 +129,45 @@ def tree(entry: Path) -> Path:
     return entry / 'tree'
 
 
+def facts_file(entry: Path) -> Path:
+    """Where facts() reads."""
+    return entry / 'facts.json'
+
+
 def facts(entry: Path) -> Facts:
     """What the build found out about the tree of a cache entry."""
-    return Facts(**json.loads((entry / 'facts.json').read_text()))
+    return Facts(**json.loads(facts_file(entry).read_text()))
 
 
 def _build(place: Path, release: Release) -> None:
+    make(place, release, PACKAGES, 'plain')
+
+
+def make(place: Path, release: Release, packages: Sequence[str], name: str) -> None:
+    """Install packages into place/tree, make it the tree of a system container, write place/facts.json.
+
+    name: of the image, for errors. Raises SandboxError with the builder's words.
+    """
     root = tree(place)
-    included = f'--include={",".join(PACKAGES)}'
+    included = f'--include={",".join(packages)}'
     builder = ['mmdebstrap', '--variant=minbase', '--mode=root', '--quiet', *options(), included]
     run(
         [*builder, release.codename, str(root), *host_sources(release)],
         what='cannot build image',
-        subject='plain',
+        subject=name,
         timeout=BUILD_TIMEOUT,
         advice='check that apt-get can install packages on this host',
     )
     customize.customize(root)
-    _inside(root, 'systemctl', 'enable', 'ssh')
-    _inside(root, 'systemctl', 'set-default', 'multi-user.target')
-    found = json.loads(_inside(root, 'python3', '-B', '-c', FACTS_PROGRAM))
-    (place / 'facts.json').write_text(json.dumps(asdict(Facts(**found, architecture=platform.machine()))) + '\n')
+    inside(root, 'systemctl', 'enable', 'ssh')
+    inside(root, 'systemctl', 'set-default', 'multi-user.target')
+    found = json.loads(inside(root, 'python3', '-B', '-c', FACTS_PROGRAM))
+    facts_file(place).write_text(json.dumps(asdict(Facts(**found, architecture=platform.machine()))) + '\n')
 
 
-def _inside(root: Path, *command: str) -> str:
-    return run(['chroot', str(root), *command], what=f'cannot run {command[0]} in image', subject='plain')
+def inside(root: Path, *command: str) -> str:
+    """Run a program of a tree in it. Returns what it wrote. Raises SandboxError."""
+    return run(['chroot', str(root), *command], what=f'cannot run {command[0]} in image', subject=str(root))
 
 
 def host_sources(release: Release) -> list[str]:

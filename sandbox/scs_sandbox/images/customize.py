@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 # No udev, no getty, no timers, no file systems of the kernel: a container has none of it, and each would cost memory
@@ -67,15 +68,20 @@ def customize(root: Path) -> None:
         unit = root / 'etc/systemd/system' / name
         unit.unlink(missing_ok=True)
         unit.symlink_to('/dev/null')
-    for path, text in FILES.items():
-        file = root / path.lstrip('/')
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)
-        file.write_text(text)
-        file.chmod(0o644)
+    write(root, FILES)
     for path in REMOVED:
         (root / path).unlink(missing_ok=True)
     for file in (root / 'etc/ssh').glob('ssh_host_*'):
         file.unlink()
     for file in (root / 'etc/resolv.conf', root / 'etc/hosts'):
         file.unlink(missing_ok=True)
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """Write files below root, whatever was there. files: absolute path in the tree to text."""
+    for path, text in files.items():
+        file = root / path.lstrip('/')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(text)
+        file.chmod(0o644)

@@ -16,6 +16,8 @@ REMOVE_TIMEOUT = (
     6.0  # seconds; the kernel frees a group some milliseconds after its last process, longer after heavy use
 )
 CPU_PERIOD = 100_000  # microseconds
+NEEDED = ('cpu', 'memory', 'pids')
+CONTROLLERS = (*NEEDED, 'cpuset', 'io', 'hugetlb')
 PIDS_PER_CPU = 4096  # a control plane node needs about 600
 
 
@@ -126,6 +128,13 @@ def values(layout: Layout, limits: Limits) -> tuple[dict[str, str], ...]:
     )
 
 
+def controllers(available: str) -> str:
+    """What to enable below a group of version 2: what limits need, and what Kubernetes insists on or uses where this
+    host has it. available: text of cgroup.controllers.
+    """
+    return ' '.join(f'+{name}' for name in CONTROLLERS if name in NEEDED or name in available.split())
+
+
 def create(layout: Layout, name: str, server_id: str, limits: Limits) -> tuple[Path, ...]:
     """Make the groups of a server with its limits; existing ones are adjusted. Returns them. Raises SandboxError."""
     made = groups(layout, name, server_id)
@@ -135,8 +144,9 @@ def create(layout: Layout, name: str, server_id: str, limits: Limits) -> tuple[P
                 path.mkdir(exist_ok=True)
                 _prepare(hierarchy, path)
             if layout.version == 2:
+                wanted = controllers((hierarchy.path / 'cgroup.controllers').read_text())
                 for path in (hierarchy.path, group.parent):
-                    (path / 'cgroup.subtree_control').write_text('+cpu +memory +pids')
+                    (path / 'cgroup.subtree_control').write_text(wanted)
             for file, value in files.items():
                 (group / file).write_text(value)
         console_group(layout, name).mkdir(exist_ok=True)

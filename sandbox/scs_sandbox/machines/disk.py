@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,10 @@ RESOLVER = '198.19.0.1'  # of the lab; it answers for every other address, too
 RESOLVERS = 3  # the C library reads no more
 CONFIG_DRIVE = 'var/lib/cloud/seed/config_drive/openstack/latest'
 VOLUMES_TARGET = '/var/lib/scs-sandbox/volumes'  # where a server sees its volumes, see agent/volumes.py
+# What a tree of Kubernetes machines looks for, see images.node; other trees do not look.
+NODE_ADDRESS = 'etc/scs-sandbox/node-ip'
+PROVIDED_NETWORK = 'etc/scs-sandbox/cni-provided'
+TOLD = '/run/scs-sandbox'
 # Kernel settings that kubelet writes when they differ; they belong to the host, so a server sees files with the wanted
 # values.
 KERNEL_SETTINGS = {'vm/overcommit_memory': '1\n', 'kernel/panic': '10\n', 'kernel/panic_on_oops': '1\n'}
@@ -36,6 +42,15 @@ class Place:
     def upper(self) -> Path:
         """What the server wrote over its image."""
         return self.directory / 'upper'
+
+    def private(self, target: str) -> Path:
+        """The directory that the server sees at target and no other server does."""
+        return self.directory / 'private' / target.strip('/').replace('/', '-')
+
+    @property
+    def peers(self) -> Path:
+        """Addresses of other machines, for its pod network."""
+        return self.directory / 'told' / 'peers'
 
     @property
     def console(self) -> Path:
@@ -94,6 +109,10 @@ def files(server: Server) -> dict[str, bytes]:
         'etc/resolv.conf': resolv_conf(server).encode(),
         f'{CONFIG_DRIVE}/meta_data.json': json.dumps(meta_data(server)).encode(),
     }
+    if 'node-ip' in server.features:
+        found[NODE_ADDRESS] = f'SANDBOX_NODE_IP=--node-ip={own}\n'.encode()
+    if 'cni' in server.features:
+        found[PROVIDED_NETWORK] = b''
     if server.user_data:
         try:
             found[f'{CONFIG_DRIVE}/user_data'] = base64.b64decode(server.user_data, validate=False)
@@ -105,6 +124,20 @@ def files(server: Server) -> dict[str, bytes]:
                 'encode the user data',
             ) from error
     return found
+
+
+def peers(server: Server, others: Iterable[Server]) -> str:
+    """Text of Place.peers: addresses on networks of this server of those others that have the pod network, too."""
+    networks = {port.network_id for port in server.ports}
+    found = {
+        address.split('/')[0]
+        for other in others
+        if other.id != server.id and 'cni' in other.features
+        for port in other.ports
+        if port.network_id in networks
+        for address in port.addresses
+    }
+    return ''.join(f'{address}\n' for address in sorted(found))
 
 
 def meminfo(memory_mb: int) -> str:
@@ -127,16 +160,15 @@ def meminfo(memory_mb: int) -> str:
 
 def binds(place: Place, image: Image, shared: tuple[Bind, ...]) -> tuple[Bind, ...]:
     """Everything that is mounted into a server over its disk, in order."""
-    private = (
-        Bind(place.directory / 'private' / target.strip('/').replace('/', '-'), target, read_only=False)
-        for target in image.private
-    )
+    private = (Bind(place.private(target), target, read_only=False) for target in image.own)
     kernel = (
         Bind(place.directory / 'proc' / name.replace('/', '.'), f'/proc/sys/{name}', read_only=False)
         for name in KERNEL_SETTINGS
     )
     volumes = Bind(place.directory / 'volumes', VOLUMES_TARGET, read_only=False)
-    return (*private, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, volumes, *shared)
+    # Of machines only: what the hypervisor tells them while they run.
+    told = (Bind(place.peers.parent, TOLD),) if image.own else ()
+    return (*private, *told, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, volumes, *shared)
 
 
 def create(place: Place, server: Server, image: Image) -> None:
@@ -146,16 +178,37 @@ def create(place: Place, server: Server, image: Image) -> None:
     """
     if (place.directory / 'made').exists():
         return
-    if place.upper.exists():
-        shutil.rmtree(place.upper)
-    for name in ('upper', 'work', 'root', 'proc', 'private'):
+    for old in (place.upper, place.directory / 'private'):
+        if old.exists():
+            shutil.rmtree(old)
+    for name in ('upper', 'work', 'root', 'proc', 'private', 'told'):
         (place.directory / name).mkdir(parents=True, exist_ok=True, mode=0o755)
     place.directory.chmod(0o700)
     for path, content in files(server).items():
         _write(place.upper, path, content, secret=path.endswith('user_data'))
     for target in image.private:
-        (place.directory / 'private' / target.strip('/').replace('/', '-')).mkdir(exist_ok=True)
+        place.private(target).mkdir(mode=0o700)
+    for bind in image.linked:
+        link(bind.source, place.private(bind.target))
     (place.directory / 'made').touch()
+
+
+def link(source: Path, target: Path) -> None:
+    """Copy a directory of containerd so that the copy costs nearly nothing: blobs and committed layers are never
+    changed in place, so they are hard links; its databases are copied, and everything is where a hard link cannot be.
+    """
+
+    def one(old: str, new: str) -> str:
+        if not old.endswith('.db'):
+            try:
+                os.link(old, new, follow_symlinks=False)
+                return new
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EMLINK):
+                    raise
+        return str(shutil.copy2(old, new, follow_symlinks=False))
+
+    shutil.copytree(source, target, symlinks=True, copy_function=one)
 
 
 def prepare(

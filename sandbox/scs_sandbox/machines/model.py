@@ -12,6 +12,8 @@ from typing import Any
 from ..errors import SandboxError
 
 IDENTIFIER = re.compile(r'[0-9a-fA-F-]{8,64}')
+# cni: a Kubernetes machine has a pod network without add-on. node-ip: its kubelet tells its address from the beginning.
+FEATURES = ('cni', 'node-ip')
 MAC = re.compile(r'([0-9a-f]{2}:){5}[0-9a-f]{2}')
 
 
@@ -33,7 +35,7 @@ class Port:
 @dataclass(frozen=True)
 class Server:
     """One server. running: wanted power state. image: name of a tree. user_data: base64. keys: lines of
-    authorized_keys.
+    authorized_keys. features: what its tree shall do for it, of FEATURES.
     """
 
     id: str
@@ -48,16 +50,7 @@ class Server:
     keys: tuple[str, ...]
     metadata: Mapping[str, str]
     availability_zone: str
-
-
-@dataclass(frozen=True)
-class Image:
-    """A tree that servers can boot. path: its top. private: directories that must lie on the host's file system, one
-    copy per server.
-    """
-
-    path: Path
-    private: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +60,22 @@ class Bind:
     source: Path
     target: str
     read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Image:
+    """A tree that servers can boot. path: its top. private: directories that must lie on the host's file system, empty
+    at first, one per server. linked: such directories that begin as a copy of a source, whose files are hard links.
+    """
+
+    path: Path
+    private: tuple[str, ...] = ()
+    linked: tuple[Bind, ...] = ()
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """All directories of which each server has one of its own, as the server sees them."""
+        return (*self.private, *(bind.target for bind in self.linked))
 
 
 def parse_port(data: Mapping[str, Any]) -> Port:
@@ -104,6 +113,7 @@ def parse_server(data: Mapping[str, Any]) -> Server:
             keys=tuple(map(str, data.get('keys') or ())),
             metadata={str(name): str(value) for name, value in (data.get('metadata') or {}).items()},
             availability_zone=str(data.get('availability_zone') or 'nova'),
+            features=tuple(map(str, data.get('features') or ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _bad('server', data, error) from error
@@ -111,6 +121,8 @@ def parse_server(data: Mapping[str, Any]) -> Server:
         raise _bad('server', data, 'id is malformed')
     if not re.fullmatch(r'[A-Za-z0-9]([A-Za-z0-9.-]{0,62})', server.hostname):
         raise _bad('server', data, f'hostname {server.hostname!r} is not one')
+    if unknown := set(server.features) - set(FEATURES):
+        raise _bad('server', data, f'features {", ".join(sorted(unknown))} are none of {", ".join(FEATURES)}')
     if server.memory_mb < 64 or server.vcpus < 1:
         raise _bad('server', data, f'{server.memory_mb} MiB and {server.vcpus} vCPUs are too little for systemd')
     return server

@@ -23,6 +23,8 @@ from . import environment, hosts
 CONF = nova.conf.CONF
 START_TIMEOUT = 90.0  # seconds for the agent to start a server; 2 s when quiet, 50 at once on 2 cores take a minute
 TREE = 'image_scs_sandbox_tree'  # Nova copies an image's properties into the server with this prefix
+# Properties of an image that its tree acts on, see machines.model.FEATURES.
+FEATURES = {'cni': ('image_scs_sandbox_cni', 'provided'), 'node-ip': ('image_scs_sandbox_node_ip', 'true')}
 DEFAULT_MTU = 1450
 STATES = {
     'running': power_state.RUNNING,
@@ -72,6 +74,9 @@ def document(instance: Any, network_info: Any, state: str) -> dict[str, Any]:
         'keys': [instance.key_data] if instance.key_data else [],
         'metadata': dict(instance.metadata),
         'availability_zone': instance.availability_zone or 'nova',
+        'features': [
+            name for name, (key, value) in FEATURES.items() if instance.system_metadata.get(key, '').lower() == value
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,21 @@ def test_images_have_every_mandatory_property() -> None:
 def test_simulated_parts_are_named() -> None:
     assert content.plain_image(SYSTEM).properties['scs_ci_simulated'] == 'hypervisor'
     assert content.node_image(SYSTEM, 'v1.34.7').properties['scs_ci_simulated'] == 'hypervisor,machine'
+
+
+def test_a_built_minor_boots_its_machines_and_says_which_patch() -> None:
+    machine = content.Machine('1.34.10', 'machine-1.34', ('etcd 3.6.14, as 3.6.5',))
+    system = replace(SYSTEM, machines=(machine,))
+    exact, other, old = (content.node_image(system, v).properties for v in ('v1.34.10', 'v1.34.7', 'v1.32.5'))
+    assert (exact['scs_sandbox_tree'], exact['scs_ci_simulated']) == (
+        'machine-1.34',
+        'hypervisor,cni,etcd 3.6.14; as 3.6.5',
+    )
+    assert other['scs_ci_simulated'].startswith('hypervisor,kubernetes patch 1.34.7 -> 1.34.10,cni')
+    assert (old['scs_sandbox_tree'], old['scs_ci_simulated']) == ('plain', 'hypervisor,machine')
+    bare = content.node_image(replace(SYSTEM, machines=(replace(machine, cni=False, node_ip=False),)), 'v1.34.10')
+    assert 'cni' not in bare.properties['scs_ci_simulated'].split(',')
+    assert (bare.properties['scs_sandbox_cni'], bare.properties['scs_sandbox_node_ip']) == ('none', 'false')
 
 
 def test_at_most_one_generic_image() -> None:

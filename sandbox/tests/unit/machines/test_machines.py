@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,10 @@ def test_limits_of_the_flavor_in_both_versions() -> None:
 
 def test_create_and_remove_on_a_plain_directory(tmp_path: Path) -> None:
     layout = Layout(2, (Hierarchy(tmp_path, ''),))
+    (tmp_path / 'cgroup.controllers').write_text('cpuset cpu memory pids rdma\n')
     made = cgroups.create(layout, 'box', ID, Limits(1 << 30, 1))
     assert (made[0] / 'memory.max').read_text() == str(1 << 30)
-    assert (tmp_path / 'cgroup.subtree_control').read_text() == '+cpu +memory +pids'
+    assert (tmp_path / 'cgroup.subtree_control').read_text() == '+cpu +memory +pids +cpuset'
     assert cgroups.console_group(layout, 'box').is_dir()
 
 
@@ -109,7 +111,7 @@ def test_console_copier_cuts_lines_and_their_number_and_reads_on() -> None:
 def test_few_inotify_instances_are_told_with_the_cure() -> None:
     assert lab.advice(256) == []
     (text,) = lab.advice(128)
-    assert '128, enough for about 18 servers' in text
+    assert '128, enough for about 18 servers or 6 Kubernetes machines' in text
     assert text.endswith('sysctl fs.inotify.max_user_instances=1024')
 
 
@@ -156,7 +158,7 @@ def test_a_disk_is_made_once_and_a_half_made_one_again(tmp_path: Path) -> None:
 
 def test_binds_end_with_what_is_shared(tmp_path: Path) -> None:
     found = disk.binds(disk.Place(tmp_path), Image(tmp_path, ('/var/lib/etcd',)), (Bind(Path('/tools'), '/opt/tools'),))
-    assert [bind.target for bind in found][:2] == ['/var/lib/etcd', '/proc/meminfo']
+    assert [bind.target for bind in found][:3] == ['/var/lib/etcd', disk.TOLD, '/proc/meminfo']
     assert found[-1] == Bind(Path('/tools'), '/opt/tools', read_only=True)
     assert not found[0].read_only
 
@@ -202,3 +204,21 @@ def test_a_process_is_known_by_its_start_time(tmp_path: Path) -> None:
     assert process.recorded(path) == {'init': process.Process(1, 2)}
     path.write_text('{"init": {"pid"')
     assert process.recorded(path) == {}
+
+
+def test_machines_with_a_pod_network_are_told_of_each_other_on_their_networks_only() -> None:
+    first = server(features=['cni'])
+    other = server(id=ID.replace('1', '2'), features=['cni'], ports=[{**PORT, 'addresses': ['10.0.0.77/24']}])
+    plain = server(id=ID.replace('1', '3'), ports=[{**PORT, 'addresses': ['10.0.0.78/24']}])
+    apart = replace(other, ports=(replace(other.ports[0], network_id='0' * 36),))
+    assert disk.peers(first, [first, other, plain]) == '10.0.0.77\n'
+    assert disk.peers(first, [first, apart]) == ''
+
+
+def test_features_reach_the_tree_and_unknown_ones_are_refused() -> None:
+    assert {disk.NODE_ADDRESS, disk.PROVIDED_NETWORK}.isdisjoint(disk.files(server()))
+    found = disk.files(server(features=['cni', 'node-ip']))
+    assert found[disk.PROVIDED_NETWORK] == b''
+    assert found[disk.NODE_ADDRESS].startswith(b'SANDBOX_NODE_IP=--node-ip=10.')
+    with pytest.raises(SandboxError, match='magic'):
+        server(features=['magic'])
