@@ -16,6 +16,9 @@ from .problems import FAILED, PASSED
 PYTHON = ('setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
 TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
+# All tests, two directories at a time (tests/conftest.py makes the groups): a directory shares a sandbox, a plane, a run.
+# In the order of collection, which has the long ones first. More at a time would be too much for two cores.
+ALL_TESTS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder')
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def test(arguments: Sequence[str]) -> int:
     env = launch.prepared(with_tools=True)
     with tempfile.TemporaryDirectory(prefix='scs-ci-junit-') as folder:
         report = Path(folder) / 'junit.xml'
-        code = launch.call(['pytest', f'--junit-xml={report}', *arguments], env)
+        code = launch.call(['pytest', f'--junit-xml={report}', *(arguments or ALL_TESTS)], env)
         counts = count(report)
     cache.say(f'linters and documentation {"passed" if not any(checked) else "FAILED"}, pytest ended with {code}')
     print(f'{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped', flush=True)
