@@ -16,7 +16,7 @@ from .problems import FAILED, PASSED
 PYTHON = ('setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
 TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
-# All tests, two directories at a time (tests/conftest.py makes the groups): a directory shares a sandbox, a plane, a run.
+# All tests, two directories at a time (tests/conftest.py makes the groups); one shares a sandbox, a plane, a run.
 # In the order of collection, which has the long ones first. More at a time would be too much for two cores.
 ALL_TESTS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder')
 

@@ -130,6 +130,7 @@ def _tar(name: str, content: bytes) -> bytes:
         (_tar('cni/Chart.yaml', b'a: [1'), 'not a chart archive'),
         (gzip.compress(b'\0' * (archive.MOST_UNPACKED + 10)), 'more than 64 MiB unpacked'),
     ],
+    ids=('no-archive', 'cut-off', 'outside', 'no-chart', 'bad-yaml', 'too-large'),
 )
 def test_a_bad_archive_is_a_problem_of_the_archive(content: bytes, problem: str) -> None:
     assert problem in archive.inspect('x.tgz', content).problem
