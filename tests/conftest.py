@@ -79,12 +79,6 @@ def _demand(done: subprocess.CompletedProcess[str], what: str) -> str:
     return done.stdout.strip()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one directory run one after the other: they share what takes long to make."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.parent.relative_to(ROOT))))
-
-
 @pytest.fixture(scope='session')
 def tools() -> Path:
     """Directory of the Go programs, built when they are not there yet."""

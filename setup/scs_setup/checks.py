@@ -16,9 +16,7 @@ from .problems import FAILED, PASSED
 PYTHON = ('setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
 TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
-# All tests, two directories at a time (tests/conftest.py makes the groups); one shares a sandbox, a plane, a run.
-# In the order of collection, which has the long ones first. More at a time would be too much for two cores.
-ALL_TESTS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder')
+TREES = ('tests', 'sandbox/tests')
 
 
 @dataclass(frozen=True)
@@ -99,12 +97,26 @@ def test(arguments: Sequence[str]) -> int:
         environments.ensure(name)
     env = launch.prepared(with_tools=True)
     with tempfile.TemporaryDirectory(prefix='scs-ci-junit-') as folder:
-        report = Path(folder) / 'junit.xml'
-        code = launch.call(['pytest', f'--junit-xml={report}', *(arguments or ALL_TESTS)], env)
-        counts = count(report)
-    cache.say(f'linters and documentation {"passed" if not any(checked) else "FAILED"}, pytest ended with {code}')
-    print(f'{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped', flush=True)
-    return PASSED if code == PASSED and counts.passed and not counts.failed and not any(checked) else FAILED
+        reports = [Path(folder) / f'{number}.xml' for number in range(1 if arguments else len(TREES))]
+        codes = _pytest(reports, arguments, env)
+        counts = [count(report) for report in reports]
+    good = not any(checked) and not any(codes) and all(c.passed and not c.failed for c in counts)
+    cache.say(f'linters and documentation {"FAILED" if any(checked) else "passed"}, pytest ended with {codes}')
+    passed, failed, skipped = (sum(getattr(c, name) for c in counts) for name in ('passed', 'failed', 'skipped'))
+    print(f'{passed} passed, {failed} failed, {skipped} skipped', flush=True)
+    return PASSED if good else FAILED
+
+
+def _pytest(reports: Sequence[Path], arguments: Sequence[str], env: Mapping[str, str]) -> Sequence[int]:
+    """Exit codes of pytest: one for the tests that were asked for, or one for each tree of tests.
+
+    The trees run at the same time, each with a sandbox of its own, for a test mostly waits. Not through pytest-xdist:
+    after Ctrl-C its workers end without taking down what they started.
+    """
+    if arguments:
+        return [launch.call(['pytest', f'--junit-xml={reports[0]}', *arguments], env)]
+    commands = [['pytest', f'--junit-xml={report}', tree] for report, tree in zip(reports, TREES, strict=True)]
+    return launch.call_beside(commands[0], commands[1], env)
 
 
 @dataclass(frozen=True)

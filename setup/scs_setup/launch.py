@@ -1,11 +1,15 @@
 """Start the project's programs in their environment, from the checkout, without installing anything."""
 
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn, Protocol
 
 from . import cache, environments, paths, tools
 from .problems import ERROR, SetupProblem
@@ -67,17 +71,68 @@ def call(command: Sequence[str], env: Mapping[str, str], cwd: Path = paths.CHECK
     Ctrl-C reaches the program as well, which cleans up after itself; so wait for it instead of leaving it alone. There
     is no time limit here: each program bounds its own waits, and a person may look at a sandbox for a day.
     """
-    cache.say(' '.join(command))
-    with subprocess.Popen(list(command), env=dict(env), cwd=cwd) as process:
-        interrupt: KeyboardInterrupt | None = None
-        while True:
-            try:
-                code = process.wait()
-            except KeyboardInterrupt as error:
-                interrupt = error
-                if isinstance(error, Terminated):
-                    process.terminate()
-                continue
-            if interrupt:
-                raise interrupt
-            return code
+    with _patient() as start:
+        process = start(command, env, cwd, None)
+        return process.wait()
+
+
+def call_beside(
+    shown: Sequence[str], quiet: Sequence[str], env: Mapping[str, str], cwd: Path = paths.CHECKOUT
+) -> tuple[int, int]:
+    """Run two programs at the same time as `call` does; the output of the second follows when both have ended."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            with _patient() as start:
+                second = start(quiet, env, cwd, output)
+                first = start(shown, env, cwd, None)
+                return first.wait(), second.wait()
+        finally:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
+
+
+class Start(Protocol):
+    """Starts a program; its output goes to a file or where ours goes."""
+
+    def __call__(
+        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[bytes] | None
+    ) -> subprocess.Popen[bytes]: ...
+
+
+@contextmanager
+def _patient() -> Iterator[Start]:
+    """What starts programs; SIGINT and SIGTERM become an exception after the programs have ended, SIGTERM ends them.
+
+    Handlers instead of exceptions, which could come between the start of a program and our knowing of it.
+    """
+    seen: list[int] = []
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def handler(number: int, frame: object) -> None:
+        seen.append(number)
+        if number == signal.SIGTERM:
+            for process in processes:
+                process.terminate()
+
+    def start(
+        command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[bytes] | None
+    ) -> subprocess.Popen[bytes]:
+        cache.say(' '.join(command))
+        error = subprocess.STDOUT if output else None
+        process = subprocess.Popen(list(command), env=dict(env), cwd=cwd, stdout=output, stderr=error)
+        processes.append(process)
+        if signal.SIGTERM in seen:
+            process.terminate()
+        return process
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.wait()
+        for number, action in before.items():
+            signal.signal(number, action)
+    if seen:
+        raise Terminated if signal.SIGTERM in seen else KeyboardInterrupt

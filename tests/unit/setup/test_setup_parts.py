@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,31 @@ def test_terminated_call_ends_its_program_first(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stdout == 'unwound True\n', done.stderr
+
+
+def test_the_output_of_the_second_program_follows(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        # each waits for the other, so they run at the same time
+        first = 'touch one; until [ -e two ]; do sleep 0.05; done; sleep 0.2; echo first; exit 3'
+        second = 'echo second; touch two; until [ -e one ]; do sleep 0.05; done; exit 4'
+        codes = launch.call_beside(['sh', '-c', first], ['sh', '-c', second], dict(os.environ), cwd=Path(folder))
+    assert codes == (3, 4)
+    assert capfdbinary.readouterr().out == b'first\nsecond\n'
+
+
+def test_both_programs_clean_up_when_terminated(tmp_path: Path) -> None:
+    script = (
+        f'import sys; sys.path.insert(0, {str(paths.CHECKOUT / "setup")!r})\n'
+        'import os, pathlib\nfrom scs_setup import launch\nlaunch.terminate_like_interrupt()\n'
+        'wait = \'trap "touch $0; exit 1" TERM; touch $0.ready; while :; do sleep 0.05; done\'\n'
+        'kill = \'trap "touch one; exit 1" TERM; until [ -e two.ready ]; do sleep 0.05; done; kill -TERM $PPID; \'\n'
+        "kill += 'while :; do sleep 0.05; done'\n"
+        'try:\n'
+        "    launch.call_beside(['sh', '-c', kill], ['sh', '-c', wait, 'two'], os.environ, cwd=pathlib.Path.cwd())\n"
+        "except KeyboardInterrupt:\n    print('unwound', os.path.exists('one'), os.path.exists('two'))\n"
+    )
+    done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout == 'unwound True True\n', done.stderr
 
 
 @pytest.mark.parametrize(
