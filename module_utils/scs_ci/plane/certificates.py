@@ -34,7 +34,7 @@ def make(layout: Layout, now: datetime.datetime) -> bool:
         return False
     ca_key, ca_name = _key(), _name('scs-ci-plane-ca')
     ca = (
-        _builder(ca_name, ca_key.public_key(), ca_name, now)
+        _builder(ca_name, ca_key.public_key(), ca_name, ca_key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_ca_usage(), critical=True)
         .sign(ca_key, hashes.SHA256())
@@ -42,13 +42,15 @@ def make(layout: Layout, now: datetime.datetime) -> bool:
     names = [x509.DNSName('localhost'), x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
     server_key, admin_key, account_key = _key(), _key(), _key()
     server = (
-        _builder(_name('scs-ci-plane-server'), server_key.public_key(), ca_name, now)
+        _builder(_name('scs-ci-plane-server'), server_key.public_key(), ca_name, ca_key.public_key(), now)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     admin = (
-        _builder(_name('scs-ci-plane-admin', 'system:masters'), admin_key.public_key(), ca_name, now)
+        _builder(
+            _name('scs-ci-plane-admin', 'system:masters'), admin_key.public_key(), ca_name, ca_key.public_key(), now
+        )
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -101,7 +103,8 @@ def _good(pki: Path, now: datetime.datetime) -> bool:
         )
         for certificate in others:
             certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):  # damaged, or of another CA
+            certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):  # damaged, of another CA, of old times
         return False
     return all(certificate.not_valid_after_utc > now + RENEW for certificate in (ca, *others))
 
@@ -116,8 +119,13 @@ def _name(common: str, organization: str = '') -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, public: ec.EllipticCurvePublicKey, issuer: x509.Name, now: datetime.datetime
+    subject: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    issuer_public: ec.EllipticCurvePublicKey,
+    now: datetime.datetime,
 ) -> x509.CertificateBuilder:
+    """With the identifiers of both keys, without which Python 3.13 (VERIFY_X509_STRICT) trusts no certificate."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -126,6 +134,8 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - SKEW)
         .not_valid_after(now + VALID)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_public), critical=False)
     )
 
 

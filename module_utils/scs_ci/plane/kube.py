@@ -60,6 +60,7 @@ class Api:
         self.client = _client(kubeconfig)
         self._dynamic: Any = None
         self._lock = threading.RLock()
+        self.last_answer = ''  # why ready() said no; '' before and when it said yes
 
     @property
     def server(self) -> str:
@@ -69,8 +70,10 @@ class Api:
         """Whether the API server says that it is ready, right now."""
         try:
             self.call('GET', '/readyz', timeout=READY_SECONDS, parse=False)
-        except (Refused, Unreachable):
+        except (Refused, Unreachable) as error:
+            self.last_answer = error.answer
             return False
+        self.last_answer = ''
         return True
 
     def version(self) -> str:

@@ -163,7 +163,7 @@ class Plane:
         api = Api(self.layout.kubeconfig)
         # etcd first: when it ended, the API server only says that it cannot connect.
         self._wait_for('etcd', lambda: sockets.listening(2379), APISERVER_SECONDS)
-        self._wait_for('apiserver', api.ready, APISERVER_SECONDS)
+        self._wait_for('apiserver', api.ready, APISERVER_SECONDS, why=lambda: api.last_answer)
         return api
 
     def _install(self, api: Api, settings: Settings) -> manifests.Objects:

@@ -37,7 +37,9 @@ class Authority:
     def _create(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name('scs-sandbox chart mirror')
-        builder = _builder(name, name, key.public_key()).add_extension(x509.BasicConstraints(True, 0), critical=True)
+        builder = _builder(name, name, key.public_key(), key.public_key()).add_extension(
+            x509.BasicConstraints(True, 0), critical=True
+        )
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         certificate = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
         _write(self._key_file, _private(key), 0o600)
@@ -53,7 +55,7 @@ class Authority:
 
     def _issue(self, host: str) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(host), self._certificate.subject, key.public_key())
+        builder = _builder(_name(host), self._certificate.subject, key.public_key(), self._key.public_key())
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -69,7 +71,10 @@ def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:COMMON_NAME_LENGTH])])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    """With the identifiers of both keys, without which Python 3.13 (VERIFY_X509_STRICT) trusts no certificate."""
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -79,6 +84,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - SKEW)
         .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import re
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from scs_ci.core.errors import InfrastructureProblem, ToolProblem, UsageProblem
 from scs_ci.plane import certificates, components, existing, manifests, programs, services
@@ -76,6 +81,36 @@ class TestCertificates:
         certificates.make(other, NOW)
         (layout.pki / 'admin.crt').write_bytes((other.pki / 'admin.crt').read_bytes())
         assert certificates.make(layout, NOW) is True
+
+    def test_made_again_when_without_identifiers_of_keys(self, layout: Layout) -> None:
+        # as planes made them before Python 3.13 asked for them
+        old = x509.load_pem_x509_certificate((layout.pki / 'admin.crt').read_bytes())
+        key = load_pem_private_key((layout.pki / 'ca.key').read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        bare = x509.CertificateBuilder(
+            old.issuer, old.subject, old.public_key(), old.serial_number, NOW, NOW + certificates.VALID
+        )
+        (layout.pki / 'admin.crt').write_bytes(bare.sign(key, SHA256()).public_bytes(Encoding.PEM))
+        assert certificates.make(layout, NOW) is True
+
+    def test_strict_clients_and_servers_trust_them(self, tmp_path: Path) -> None:
+        pki = Layout(tmp_path / 'now').pki
+        certificates.make(Layout(tmp_path / 'now'), datetime.datetime.now(datetime.UTC))
+        sides = []
+        for purpose, name in ((ssl.Purpose.SERVER_AUTH, 'admin'), (ssl.Purpose.CLIENT_AUTH, 'server')):
+            context = ssl.create_default_context(purpose, cafile=pki / 'ca.crt')
+            context.load_cert_chain(pki / f'{name}.crt', pki / f'{name}.key')
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default of Python 3.13
+            sides.append(context)
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = sides[0].wrap_bio(back, there, server_hostname='127.0.0.1')
+        server = sides[1].wrap_bio(there, back, server_side=True)
+        for side in (client, server, client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        assert dict(part[0] for part in server.getpeercert()['subject'])['commonName'] == 'scs-ci-plane-admin'
+        assert client.version() == 'TLSv1.3'
 
     def test_server_is_for_loopback_alone(self, layout: Layout) -> None:
         server = x509.load_pem_x509_certificate((layout.pki / 'server.crt').read_bytes())
