@@ -189,8 +189,8 @@ def run_stage(run: RunDirectory, stage: str, body: Callable[[StageRun], None], v
     """Run one stage and write its record whatever happens. Only Ctrl-C passes through, after the record is written."""
     state, start, started = StageRun(run, stage, version), run.clock.monotonic(), timestamp(run.clock.now())
     stopped: BaseException | None = None
-    state.say('started')
     try:
+        state.say('started')  # whoever reads it may stop us at once, and there is a record nevertheless
         body(state)
     except Problem as problem:
         state.failed_by(problem)

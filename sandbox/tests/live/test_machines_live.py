@@ -89,9 +89,7 @@ def add(world: World, name: str, address: str, floating: str, data: str, tree: s
     assert world.boot(name) == 'running'
 
 
-def test_two_machines_become_a_cluster_and_vanish(
-    world: World, built: machine.Machine, record_property: object
-) -> None:
+def test_two_machines_become_a_cluster_and_vanish(world: World, built: machine.Machine) -> None:
     cluster = Cluster(f'{ENDPOINT}:6443', f'v{built.version}', authority('kubernetes'))
     begun = time.monotonic()
     add(world, 'first', '10.0.0.5', ENDPOINT, cluster.init(), built.name)
@@ -115,7 +113,7 @@ def test_two_machines_become_a_cluster_and_vanish(
 
 
 def _pods_answer(world: World) -> None:
-    """A pod on the worker is reached from the other machine by its address, and finds services by name."""
+    """The pods of CoreDNS answer at their addresses, whichever machine asks."""
     dns = KUBECTL + "get pods -n kube-system -l k8s-app=kube-dns -o 'jsonpath={.items[*].status.podIP}'"
     for address in world.ssh(ENDPOINT, dns).stdout.split():
         for machine_address in (ENDPOINT, '198.18.1.22'):
