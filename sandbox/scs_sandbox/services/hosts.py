@@ -3,6 +3,8 @@
 All servers of the host lose power at once, and its service stops to report, as if its last report were too old already.
 Nova itself notices nothing else: its servers stay ACTIVE, whatever is asked of the host waits. Back again, the host
 starts the servers that Nova still knows as running, and removes those that Nova deleted meanwhile.
+
+And own_volumes(), because the services of all hosts are in one process here.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from nova import context, exception, objects
 from nova.compute import vm_states
 from nova.db.main import api as database
 from nova.servicegroup.drivers import db as servicegroup
+from nova.virt import block_device
 from oslo_log import log
 from oslo_utils import timeutils
 
@@ -45,6 +48,38 @@ def silence_reports() -> None:
             original(self, service)
 
     servicegroup.DbDriver._report_state = report
+
+
+def own_volumes() -> None:
+    """Let each compute service detach the volumes of its own servers. Before the services start.
+
+    Nova compares the server's host with CONF.host, which is one value in a process; of a server on another host it
+    believes that somebody else detaches, and the volume would be available in Cinder and still in the server.
+    """
+    kind = block_device.DriverVolumeBlockDevice
+    original, own = kind._do_detach, _OwnConfiguration(block_device.CONF)
+
+    def detach(
+        self: Any, context: Any, instance: Any, volume_api: Any, virt_driver: Any, *rest: Any, **more: Any
+    ) -> None:
+        own.names.host = virt_driver._host
+        original(self, context, instance, volume_api, virt_driver, *rest, **more)
+
+    block_device.CONF, kind._do_detach = own, detach
+
+
+class _OwnConfiguration:
+    """Nova's configuration, with the host that the thread works for."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._configuration, self.names = configuration, threading.local()
+
+    @property
+    def host(self) -> str:
+        return str(getattr(self.names, 'host', self._configuration.host))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._configuration, name)
 
 
 class Hosts:

@@ -73,6 +73,7 @@ def start_nova(etc: Path) -> None:
         wait_for(host, int(port))
     _start(service.Service, binary='nova-conductor', topic=conductor.RPC_TOPIC)
     hosts.silence_reports()
+    hosts.own_volumes()
     topics = {'topic': compute.RPC_TOPIC, 'topic_alt': compute.RPC_TOPIC_ALT}
     computes = {name: _start(service.Service, host=name, binary='nova-compute', **topics) for name in COMPUTE_HOSTS}
     host_mapping.discover_hosts(context.get_admin_context(), None)
