@@ -21,7 +21,7 @@ SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py')
 
 
 def ensure(kubernetes: str, tools: Path, home: Path | None = None) -> Path:
-    """The OCI archive with all images that a machine of this Kubernetes version runs; made when missing, some seconds.
+    """The OCI archive with all images of machines of this Kubernetes version; made when missing, some seconds.
 
     kubernetes: '1.34.10', of the minor that `tools` was built for; another patch gives the tags of that patch on the
     same programs, labelled. tools: directory with bin/ and versions.json of the set node-<minor>. home: the cache.
@@ -70,7 +70,9 @@ def references(kubernetes: str, tools: Path) -> tuple[str, ...]:
 
 def _make(place: Path, kubernetes: str, tools: Path, versions: Mapping[str, str], home: Path) -> None:
     wanted = references(kubernetes, tools)
-    images = contents.images(wanted, tools / 'bin', versions, files.ensure(home))
+    debian = files.ensure(home)
+    images = contents.images(wanted, tools / 'bin', versions, debian)
+    images += contents.addons(tools / 'bin', versions, debian)
     machine = platform.machine()
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         oci.write(images, place / ARCHIVE, ARCHITECTURES.get(machine, machine), Path(scratch))

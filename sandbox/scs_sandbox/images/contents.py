@@ -60,6 +60,23 @@ CONTROL_PLANE = {
     'pause': Part('pause', '/pause'),
 }
 
+# Images of addons: name -> part, tagged with the version of the program.
+ADDONS = {
+    'registry.k8s.io/provider-os/openstack-cloud-controller-manager': Part(
+        # The chart names the program in its arguments, so it must not be the entry point.
+        'openstack-cloud-controller-manager',
+        '/bin/openstack-cloud-controller-manager',
+        entrypoint=False,
+    ),
+    'registry.k8s.io/metrics-server/metrics-server': Part('metrics-server', '/metrics-server'),
+}
+
+
+def addons(programs: Path, versions: Mapping[str, str], debian: Path) -> list[Image]:
+    """The images of addons of clusters: cloud controller manager and metrics server."""
+    base = _base(debian)
+    return [single(f'{name}:{versions[part.program]}', part, programs, versions, base) for name, part in ADDONS.items()]
+
 
 def images(references: Sequence[str], programs: Path, versions: Mapping[str, str], debian: Path) -> list[Image]:
     """The images behind `references`.
@@ -68,7 +85,7 @@ def images(references: Sequence[str], programs: Path, versions: Mapping[str, str
     version as in versions.json. debian: tree of unpacked packages (files.ensure). Raises SandboxError for a name that
     nobody here can make.
     """
-    base = (*ACCOUNTS, Entry('/etc/ssl/certs/ca-certificates.crt', text=files.certificates(debian)))
+    base = _base(debian)
     result = []
     for reference in references:
         repository = reference.rpartition(':')[0].partition('/')[2]
@@ -123,6 +140,10 @@ def debian_layer(tree: Path) -> tuple[Entry, ...]:
     certificates = '/etc/ssl/certs/ca-certificates.crt'
     entries[certificates] = Entry(certificates, text=files.certificates(tree))
     return tuple(entries.values())
+
+
+def _base(debian: Path) -> tuple[Entry, ...]:
+    return (*ACCOUNTS, Entry('/etc/ssl/certs/ca-certificates.crt', text=files.certificates(debian)))
 
 
 def stand_in(reference: str, program: str, versions: Mapping[str, str]) -> tuple[str, ...]:

@@ -90,6 +90,15 @@ def test_the_wrapper_turns_off_only_the_conntrack_limits(tmp_path: Path) -> None
     )
 
 
+def test_addons_have_the_tags_of_their_programs(programs: Path, debian: Path) -> None:
+    versions = {'openstack-cloud-controller-manager': 'v1.34.1', 'metrics-server': 'v0.8.0'}
+    for name in versions:
+        (programs / name).write_text(name)
+    found = {image.references[0]: image for image in contents.addons(programs, versions, debian)}
+    manager = found['registry.k8s.io/provider-os/openstack-cloud-controller-manager:v1.34.1']
+    assert manager.entrypoint == (), 'its chart names the program in the arguments'
+
+
 def test_what_cannot_be_made_is_an_error(programs: Path, debian: Path) -> None:
     with pytest.raises(SandboxError, match='known are only'):
         contents.images(['registry.k8s.io/other:v1'], programs, VERSIONS, debian)
