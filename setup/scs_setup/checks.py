@@ -16,9 +16,12 @@ from .problems import FAILED, PASSED
 PYTHON = ('setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
 TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
-# All tests as two runs of pytest that take equally long; each starts a sandbox of its own where it needs one.
-BESIDE = ('tests/integration/plane', 'tests/integration/stack')
-RUNS = (('tests', *(f'--ignore={folder}' for folder in BESIDE)), ('sandbox/tests', *BESIDE))
+# All tests as runs of pytest that take about equally long; each starts the sandboxes that it needs.
+BESIDE = (
+    ('sandbox/tests', 'tests/integration/e2e'),
+    ('tests/integration/plane', 'tests/integration/stack', 'tests/integration/deploy'),
+)
+RUNS = (('tests', *(f'--ignore={path}' for run in BESIDE for path in run if path.startswith('tests/'))), *BESIDE)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _pytest(reports: Sequence[Path], arguments: Sequence[str], env: Mapping[str,
     if arguments:
         return [launch.call(['pytest', f'--junit-xml={reports[0]}', *arguments], env)]
     commands = [['pytest', f'--junit-xml={report}', *run] for report, run in zip(reports, RUNS, strict=True)]
-    return launch.call_beside(commands[0], commands[1], env)
+    return launch.call_beside(commands, env)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NoReturn, Protocol
 
@@ -76,19 +76,24 @@ def call(command: Sequence[str], env: Mapping[str, str], cwd: Path = paths.CHECK
         return process.wait()
 
 
-def call_beside(
-    shown: Sequence[str], quiet: Sequence[str], env: Mapping[str, str], cwd: Path = paths.CHECKOUT
-) -> tuple[int, int]:
-    """Run two programs at the same time as `call` does; the output of the second follows when both have ended."""
-    with tempfile.TemporaryFile() as output:
+def call_beside(commands: Sequence[Sequence[str]], env: Mapping[str, str], cwd: Path = paths.CHECKOUT) -> list[int]:
+    """Run programs at the same time as `call` does, and return their exit codes.
+
+    The output of the first is shown at once, that of the others follows in their order when all have ended.
+    """
+    with ExitStack() as opened:
+        outputs = [opened.enter_context(tempfile.TemporaryFile()) for _ in commands[1:]]
         try:
             with _patient() as start:
-                second = start(quiet, env, cwd, output)
-                first = start(shown, env, cwd, None)
-                return first.wait(), second.wait()
+                processes = [
+                    start(command, env, cwd, output) for command, output in zip(commands[1:], outputs, strict=True)
+                ]
+                processes.insert(0, start(commands[0], env, cwd, None))
+                return [process.wait() for process in processes]
         finally:
-            output.seek(0)
-            shutil.copyfileobj(output, sys.stdout.buffer)
+            for output in outputs:
+                output.seek(0)
+                shutil.copyfileobj(output, sys.stdout.buffer)
             sys.stdout.flush()
 
 

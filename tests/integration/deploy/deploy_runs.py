@@ -63,7 +63,9 @@ class Run:
         for words in (['check', *run], ['build', *run], ['publish', *run, *registry]):
             self.place.done(*words)
 
-    def deploy(self, *more: str | Path, until: str = 'topology') -> subprocess.CompletedProcess[str]:
+    def deploy(
+        self, *more: str | Path, until: str = 'topology', patience: float = 0.5
+    ) -> subprocess.CompletedProcess[str]:
         files = ['--kubeconfig', self.place.state / 'kubeconfig', '--plane-logs', self.place.state / 'logs']
         # half of the usual patience: this plane is local and does nothing else
         return self.place.run(
@@ -74,7 +76,7 @@ class Run:
             '--until',
             until,
             '--patience',
-            '0.5',
+            str(patience),
             '--tools',
             self.tools,
             *more,

@@ -52,7 +52,8 @@ def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
     run = new_run()
     run.edit(f'{TEMPLATES}/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor')
     run.publish()
-    assert run.deploy().returncode == Exit.FAILED
+    # the class is refused at once, and waits only end because nothing gets better
+    assert run.deploy(patience=0.25).returncode == Exit.FAILED
     record = run.record()
     assert record['verdict'] == 'product'
     assert 'TopologyReconciled=False ReconcileFailed' in record['reason']
@@ -69,7 +70,7 @@ def test_release_that_is_not_in_the_registry(new_run: NewRun) -> None:
         f'{TEMPLATES}/openstack.yaml', '# What', '# whatever'
     )  # another hash: the operator keeps what it fetched once
     run.publish('another/repository')
-    assert run.deploy().returncode == Exit.ERROR
+    assert run.deploy(patience=0.25).returncode == Exit.ERROR
     record = run.record()
     assert record['verdict'] == 'infrastructure'
     assert 'failed to download release assets' in record['reason']

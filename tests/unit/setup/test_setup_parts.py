@@ -123,14 +123,16 @@ def test_terminated_call_ends_its_program_first(tmp_path: Path) -> None:
     assert done.stdout == 'unwound True\n', done.stderr
 
 
-def test_the_output_of_the_second_program_follows(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_the_output_of_further_programs_follows(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # each waits for the other, so they run at the same time
         first = 'touch one; until [ -e two ]; do sleep 0.05; done; sleep 0.2; echo first; exit 3'
         second = 'echo second; touch two; until [ -e one ]; do sleep 0.05; done; exit 4'
-        codes = launch.call_beside(['sh', '-c', first], ['sh', '-c', second], dict(os.environ), cwd=Path(folder))
-    assert codes == (3, 4)
-    assert capfdbinary.readouterr().out == b'first\nsecond\n'
+        third = 'until [ -e two ]; do sleep 0.05; done; echo third'
+        commands = [['sh', '-c', script] for script in (first, second, third)]
+        codes = launch.call_beside(commands, dict(os.environ), cwd=Path(folder))
+    assert codes == [3, 4, 0]
+    assert capfdbinary.readouterr().out == b'first\nsecond\nthird\n'
 
 
 def test_both_programs_clean_up_when_terminated(tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_both_programs_clean_up_when_terminated(tmp_path: Path) -> None:
         'kill = \'trap "touch one; exit 1" TERM; until [ -e two.ready ]; do sleep 0.05; done; kill -TERM $PPID; \'\n'
         "kill += 'while :; do sleep 0.05; done'\n"
         'try:\n'
-        "    launch.call_beside(['sh', '-c', kill], ['sh', '-c', wait, 'two'], os.environ, cwd=pathlib.Path.cwd())\n"
+        "    launch.call_beside([['sh', '-c', kill], ['sh', '-c', wait, 'two']], os.environ, cwd=pathlib.Path.cwd())\n"
         "except KeyboardInterrupt:\n    print('unwound', os.path.exists('one'), os.path.exists('two'))\n"
     )
     done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
