@@ -2,12 +2,12 @@
 .DEFAULT_GOAL := help
 .PHONY: help e2e test tools lint docs doctor clean
 
-export CHECKOUT STACKS CHANGED_SINCE CHARTS RUN_DIR KEEP SANDBOX
+export CHECKOUT STACKS CHANGED_SINCE CHARTS RUN_DIR KEEP SANDBOX E2E CONTROL_PLANES WORKERS CONFORMANCE
 SETUP := python3 setup/main.py
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
-e2e: ## the main job in the sandbox [CHECKOUT= STACKS= CHANGED_SINCE= CHARTS= RUN_DIR= KEEP=1 SANDBOX=]
+e2e: ## the main job in the sandbox [E2E=infra|cluster|full CHECKOUT= STACKS= ...: see README.md]
 	@exec $(SETUP) e2e
 test: ## linters and all tests [ARGS="-m unit"]
 	@exec $(SETUP) test $(ARGS)

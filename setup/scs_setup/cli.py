@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(function=_run)
     for name, function, text in (
         ('doctor', _doctor, 'say what is missing on this machine and what works without it'),
-        ('e2e', _e2e, 'the main job in the sandbox; reads CHECKOUT, STACKS, CHANGED_SINCE, CHARTS, RUN_DIR, KEEP'),
+        ('e2e', _e2e, 'the main job in the sandbox; reads variables, see README.md'),
         ('test', _test, 'linters, documentation, then all tests; takes arguments of pytest'),
         ('lint', _lint, 'all linters'),
         ('docs', _docs, 'check that the documentation is complete'),

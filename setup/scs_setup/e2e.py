@@ -1,6 +1,7 @@
 """`make e2e`: the sandbox up, the playbook inside, the sandbox down; the verdict is the exit code."""
 
 import json
+import os
 import shlex
 import subprocess
 import tempfile
@@ -8,16 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import apt, bundle, cache, environments, launch, paths
+from . import apt, bundle, cache, environments, launch, paths, stages
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 
 # It looks at processes and one socket; seconds only on a machine that is busy with other sandboxes.
 STATUS_SECONDS = 60
 
+# What decides how far it goes, beside its default.
+FAR = ('E2E', 'CONTROL_PLANES', 'WORKERS', 'CONFORMANCE')
+
 
 @dataclass(frozen=True)
 class Request:
-    """What to test; '' leaves it to the playbook's defaults. keep: sandbox and everything in its cloud stay."""
+    """What to test; '' leaves it to the playbook's defaults. keep: sandbox and everything in its cloud stay. words: as
+    they were given, of what decides how far it goes."""
 
     checkout: str = ''
     stacks: str = ''
@@ -26,13 +31,15 @@ class Request:
     run_dir: str = ''
     name: str = 'default'
     keep: bool = False
+    extent: stages.Extent = stages.EXTENTS[stages.DEFAULT]
+    words: tuple[tuple[str, str], ...] = ()
 
 
 def request(environ: Mapping[str, str]) -> Request:
     """The request that make hands over in environment variables.
 
     Raises:
-        SetupProblem: a checkout or chart directory that does not exist.
+        SetupProblem: a checkout or chart directory that does not exist, or a value that cannot be.
     """
     return Request(
         checkout=_directory(environ, 'CHECKOUT'),
@@ -42,6 +49,8 @@ def request(environ: Mapping[str, str]) -> Request:
         run_dir=str(Path(environ['RUN_DIR']).resolve()) if environ.get('RUN_DIR') else '',
         name=environ.get('SANDBOX', '').strip() or 'default',
         keep=environ.get('KEEP', '').strip() not in ('', '0'),
+        extent=stages.chosen(environ),
+        words=tuple((name, environ[name].strip()) for name in FAR if environ.get(name, '').strip()),
     )
 
 
@@ -65,8 +74,10 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'run_dir': run_dir,
         'repeat': repeat(asked),
         'keep': asked.keep,
+        **stages.extra_variables(asked.extent),
     }
-    return [part for name, value in values.items() if value for part in ('--extra-vars', json.dumps({name: value}))]
+    told = {name: value for name, value in values.items() if value is not False and value != ''}
+    return [part for name, value in told.items() for part in ('--extra-vars', json.dumps({name: value}))]
 
 
 def repeat(asked: Request) -> str:
@@ -76,6 +87,7 @@ def repeat(asked: Request) -> str:
         'STACKS': asked.stacks,
         'CHANGED_SINCE': asked.changed_since,
         'CHARTS': asked.charts,
+        **dict(asked.words),
     }
     return ' '.join(['make e2e', *(f'{name}={shlex.quote(value)}' for name, value in words.items() if value)])
 
@@ -87,16 +99,23 @@ def main(asked: Request) -> int:
     launch.terminate_like_interrupt()
     env = {**launch.prepared(with_tools=True), 'SCS_SANDBOX_OPENSTACK': str(openstack)}
     bundle.ensure(env)
+    minors: list[str] = []
+    if asked.extent.machines:
+        minors, code = stages.minors(asked.checkout, asked.stacks, asked.changed_since, env)
+        if code != PASSED:
+            return code
+        env['SCS_CI_TOOLS'] = os.environ.get('SCS_CI_TOOLS') or str(stages.build(asked.extent, minors))
     run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
     variables = extra_variables(asked, run_dir)
     sandbox = ['scs-sandbox', '--name', asked.name]
-    charts = ['--charts', asked.charts] if asked.charts else []
+    wish = ['--charts', asked.charts] if asked.charts else []
+    wish += ['--machines', *minors] if minors else []
     if not asked.keep and _is_up(sandbox, env):
         cache.say(f'the sandbox {asked.name} was up before, so it stays up')
         asked = replace(asked, keep=True)
     code = ERROR
     try:
-        code = launch.call([*sandbox, 'up', *charts], env)
+        code = launch.call([*sandbox, 'up', *wish], env)
         if code == PASSED:
             code = _play([*sandbox, 'exec', '--'], variables, run_dir, env)
     finally:

@@ -102,8 +102,8 @@ def named(name: str, tools: Path = paths.TOOLS) -> Set:
 
 def _programs(tables: Mapping[str, Mapping[str, Any]], minor: str = '') -> dict[str, Program]:
     return {
-        name: Program(
-            name=name,
+        name.replace('{minor}', minor): Program(
+            name=name.replace('{minor}', minor),
             **{**table, 'module': table['module'].replace('{minor}', minor), 'ask': tuple(table.get('ask', ()))},
         )
         for name, table in tables.items()

@@ -4,10 +4,12 @@ One entry for each set of programs; the set `plane` is what nearly everything ne
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import cache, paths, programs, toolchain
@@ -62,6 +64,27 @@ def ensure(name: str = PLANE) -> Path:
     )
 
 
+def combined(names: Sequence[str]) -> Path:
+    """One directory with what `ensure` makes of each of the sets, the first of which has manifests; hard links.
+
+    Raises:
+        SetupProblem: as `ensure` does.
+    """
+    parts = [ensure(name) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+
+    def make(place: Path) -> None:
+        (place / 'bin').mkdir()
+        _write_versions(place, _link(place, parts))
+        if (parts[0] / 'manifests-src').is_dir():
+            shutil.copytree(parts[0] / 'manifests-src', place / 'manifests-src', copy_function=os.link)
+
+    return cache.ensure(
+        paths.cache_root(), f'tools-{"+".join(names)}', cache.digest(LAYOUT, *(part.name for part in parts)), make
+    )
+
+
 def _make(directory: Path, group: programs.Set) -> None:
     included = [ensure(name) for name in group.includes]
     go = toolchain.ensure()
@@ -75,10 +98,20 @@ def _make(directory: Path, group: programs.Set) -> None:
         cache.say(f'built {number}/{len(group.programs)} {program.name} {version(program)} {seconds:.0f} s')
     for name, source in group.manifests.items():
         _copy_manifests(go, source, directory / 'manifests-src' / name)
-    for other in included:
-        for file in (other / 'bin').iterdir():
+    _write_versions(directory, {**_link(directory, included), **versions})
+
+
+def _link(directory: Path, parts: Sequence[Path]) -> dict[str, str]:
+    """Put the programs of other entries beside those of this one, and return their versions."""
+    versions: dict[str, str] = {}
+    for part in parts:
+        for file in (part / 'bin').iterdir():
             (directory / 'bin' / file.name).hardlink_to(file)  # entries never change, so one copy is enough
-        versions = {**json.loads((other / 'versions.json').read_text()), **versions}
+        versions |= json.loads((part / 'versions.json').read_text())
+    return versions
+
+
+def _write_versions(directory: Path, versions: Mapping[str, str]) -> None:
     (directory / 'versions.json').write_text(json.dumps(versions, indent=2, sort_keys=True) + '\n')
 
 

@@ -65,16 +65,21 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the stage for every planned version; exit code of the worst."""
     directory = open_run(options)
-    setup = _setup(options)
+    setups = {minor: _setup(options, minor) for minor in {_minor(v.kubernetes) for v in directory.plan().versions}}
 
     def body(state: StageRun, version: PlannedVersion) -> None:
         with _kubeconfig(options, directory, version) as path:
-            stage.conformance(state, path, Api(path).version(), version.kubernetes, setup)
+            stage.conformance(state, path, Api(path).version(), version.kubernetes, setups[_minor(version.kubernetes)])
 
     return show(version_stage(directory, 'conformance', body, tuple(options.version)), options.json)
 
 
-def _setup(options: argparse.Namespace) -> stage.Setup:
+def _minor(kubernetes: str) -> str:
+    """'1.34' of 'v1.34.10'."""
+    return kubernetes.removeprefix('v').rpartition('.')[0]
+
+
+def _setup(options: argparse.Namespace, minor: str) -> stage.Setup:
     """All inputs read, so that a wrong one is a usage error before anything runs."""
     for name in ('focus', 'skip'):
         try:
@@ -85,7 +90,7 @@ def _setup(options: argparse.Namespace) -> stage.Setup:
             ) from error
     search = _search(options.tools)
     runners: dict[str, Runner] = {
-        'e2e.test': E2eTest(search),
+        'e2e.test': E2eTest(search, minor),
         'sonobuoy': Sonobuoy(search),
         'hydrophone': Hydrophone(search),
     }

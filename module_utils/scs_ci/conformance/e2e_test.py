@@ -16,18 +16,23 @@ from ..core.errors import ToolProblem
 from . import launch, output
 from .model import Evidence, Request, Say
 
-PROGRAM = 'e2e.test'
+PROGRAM, GINKGO = 'e2e.test', 'ginkgo'
 # Seconds for questions to the program; it loads all specs before it answers (5 s on two busy cores).
 ANSWER = 120.0
 LOG = 'e2e.log'
 REPORTS = 'reports'
+# Clusters are reached without: the proxies of this machine know neither their API nor their services, and specs pass
+# the variables on to kubectl.
+PROXIES = frozenset({'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'})
 
 
 @dataclass(frozen=True)
 class E2eTest:
-    """search: a PATH string with e2e.test and ginkgo (and kubectl, which some specs of sig-cli call)."""
+    """search: a PATH string with e2e.test and ginkgo (and kubectl, which some specs of sig-cli call). minor: '1.34'
+    prefers programs of that name (e2e.test-1.34), for there may be several beside each other."""
 
     search: str | None = None
+    minor: str = ''
     name: str = PROGRAM
 
     def version(self) -> str:
@@ -50,8 +55,8 @@ class E2eTest:
         shutil.rmtree(reports, ignore_errors=True)
         log.unlink(missing_ok=True)
         argv = self.command(request, reports)
-        # Proxies of this machine are not those of the cluster; ginkgo needs a home for nothing.
-        env = {**os.environ, 'KUBECONFIG': str(request.kubeconfig)}
+        env = {name: value for name, value in os.environ.items() if name.lower() not in PROXIES}
+        env['KUBECONFIG'] = str(request.kubeconfig)
         ended = launch.run(argv, log, request.timeout, say, clock, lambda text: output.counts(text).line(), env)
         junits = tuple(sorted(reports.glob('junit*.xml')))
         return Evidence('ginkgo', ended.code, ended.expired, log, junits, launch.last_words(log))
@@ -60,7 +65,7 @@ class E2eTest:
         """The command line. Specs with the decorator Serial run alone after the others, so one call does them all."""
         kubectl = shutil.which('kubectl', path=self.search)
         return [
-            self._program('ginkgo'),
+            self._program(GINKGO),
             f'--procs={request.parallel}',
             '--no-color',
             f'--flake-attempts={request.flake_attempts}',
@@ -79,4 +84,5 @@ class E2eTest:
         ]
 
     def _program(self, name: str) -> str:
-        return process.program(name, self.search)
+        own = shutil.which(f'{name}-{self.minor}', path=self.search) if self.minor else None
+        return own or process.program(name, self.search)

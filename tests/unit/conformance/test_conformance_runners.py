@@ -106,6 +106,21 @@ def test_e2e_test(tmp_path: Path) -> None:
     )
 
 
+def test_programs_of_the_minor_come_first_and_proxies_stay_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = e2e(tmp_path, f'env > {tmp_path}/env')
+    stand_in(tmp_path / 'bin', 'e2e.test-1.33', 'echo v1.33.2')
+    assert E2eTest(runner.search, '1.33').version() == 'v1.33.2'
+    assert E2eTest(runner.search, '1.34').version() == 'v1.34.10'
+    monkeypatch.setenv('HTTPS_PROXY', 'http://proxy.invalid')
+    monkeypatch.setenv('no_proxy', 'localhost')
+    run(runner, tmp_path / 'place')
+    seen = (tmp_path / 'env').read_text()
+    assert 'proxy' not in seen.lower()
+    assert 'KUBECONFIG=kubeconfig' in seen
+
+
 def test_reports_of_an_earlier_run_do_not_count(tmp_path: Path) -> None:
     old = tmp_path / 'place' / 'reports' / 'junit_01.xml'
     old.parent.mkdir(parents=True)

@@ -1,0 +1,132 @@
+"""How far `make e2e` goes: nothing but servers, or clusters of real machines and what is tested on them."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import cache, launch, programs, tools
+from .problems import PASSED, USAGE, SetupProblem
+
+NODE, E2E = 'node-', 'e2e-'
+# No conformance at all; the others are what `scs-ci conformance --select` knows.
+NO_SPECS = 'none'
+SPECS = (NO_SPECS, 'smoke', 'quick', 'certified')
+EXAMPLE = 'examples/cluster-stacks'
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What E2E=... means. machines: servers of clusters are real machines, so that they become nodes. specs: selection
+    of conformance. variables: of every cluster class that has them."""
+
+    machines: bool = True
+    control_planes: int = 1
+    workers: int = 2
+    specs: str = 'smoke'
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+# The stacks' two spellings; a class without load balancer has neither.
+BALANCED = {'apiServerLoadBalancer': 'octavia-ovn', 'apiserver_loadbalancer': 'octavia-ovn'}
+EXTENTS = {
+    'infra': Extent(machines=False, workers=1, specs=NO_SPECS),
+    'cluster': Extent(),
+    'full': Extent(control_planes=3, specs='quick', variables=BALANCED),
+}
+DEFAULT = 'infra'
+
+
+def chosen(environ: Mapping[str, str]) -> Extent:
+    """The extent that make hands over: E2E, and CONTROL_PLANES, WORKERS, CONFORMANCE for what differs from it.
+
+    Raises:
+        SetupProblem: a value that none of them can have.
+    """
+    base = EXTENTS[_one_of(environ, 'E2E', tuple(EXTENTS), DEFAULT)]
+    if not base.machines:
+        given = [name for name in ('CONTROL_PLANES', 'WORKERS', 'CONFORMANCE') if environ.get(name, '').strip()]
+        if given:
+            raise _wrong(
+                given[0], environ[given[0]], 'without machines there are no clusters', 'add E2E=cluster or E2E=full'
+            )
+        return base
+    return Extent(
+        control_planes=int(_one_of(environ, 'CONTROL_PLANES', ('1', '3', '5'), str(base.control_planes))),
+        workers=int(_one_of(environ, 'WORKERS', tuple(map(str, range(100))), str(base.workers))),
+        specs=_one_of(environ, 'CONFORMANCE', SPECS, base.specs),
+        variables=base.variables,
+    )
+
+
+def _one_of(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = environ.get(name, '').strip() or default
+    if value not in allowed:
+        shown = ', '.join(allowed) if len(allowed) < 10 else f'{allowed[0]} to {allowed[-1]}'
+        raise _wrong(name, value, f'it can be {shown}', 'use one of these')
+    return value
+
+
+def _wrong(name: str, value: str, answer: str, advice: str) -> SetupProblem:
+    return SetupProblem(f'cannot use {name}={value.strip()}', answer, advice, USAGE)
+
+
+def extra_variables(extent: Extent) -> dict[str, Any]:
+    """What the playbook has to know of it."""
+    if not extent.machines:
+        return {}
+    values: dict[str, Any] = {'control_planes': extent.control_planes, 'workers': extent.workers}
+    if extent.specs != NO_SPECS:
+        values['conformance'] = extent.specs
+    if extent.variables:
+        values['variables'] = {'*': dict(extent.variables)}
+    return values
+
+
+def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str]) -> tuple[list[str], int]:
+    """Minors of Kubernetes ('1.34') of the versions that will be deployed, and 0; none and an exit code if discover
+    said why not. All of them can be machines.
+
+    Raises:
+        SetupProblem: there are no programs for machines of one of them.
+    """
+    with tempfile.TemporaryDirectory(prefix='scs-ci-plan-') as folder:
+        words = ['scs-ci', 'discover', f'--run={folder}', f'--checkout={checkout or EXAMPLE}']
+        code = launch.call([*words, f'--stacks={stacks}', f'--changed-since={changed_since}'], env)
+        if code != PASSED:
+            return [], code
+        plan = json.loads((Path(folder) / 'plan.json').read_text())
+    wanted = planned(plan)
+    known = [name.removeprefix(NODE) for name in programs.sets() if name.startswith(NODE)]
+    for minor, paths in wanted.items():
+        if minor not in known:
+            raise SetupProblem(
+                f'cannot make clusters of {", ".join(paths)}',
+                f'Kubernetes {minor} is not among those that machines of the sandbox are built of: {", ".join(known)}',
+                'leave it out with STACKS=..., or stop before machines with E2E=infra',
+                USAGE,
+            )
+    return sorted(wanted), PASSED
+
+
+def planned(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Minor -> paths of the stacks that a plan deploys with it. A version nobody can read fails in its own stage."""
+    found: dict[str, list[str]] = {}
+    for version in plan['versions']:
+        minor = version['kubernetes'].removeprefix('v').rpartition('.')[0]
+        if minor and 'deploy' in version['stages']:
+            found.setdefault(minor, []).append(version['path'])
+    return found
+
+
+def build(extent: Extent, wanted: list[str]) -> Path:
+    """Programs of the machines and of the plane host; says before what takes minutes. Returns the plane host's."""
+    sets = [programs.PLANE, *(E2E + minor for minor in wanted if extent.specs != NO_SPECS)]
+    missing = [name for name in (*sets, *(NODE + minor for minor in wanted)) if not tools.existing(name)]
+    if missing:
+        cache.say(f'programs to build first, which takes minutes: {", ".join(missing)}')
+    for minor in wanted:
+        tools.ensure(NODE + minor)
+    return tools.combined(sets)
