@@ -29,6 +29,8 @@ OF_QUANTITIES = frozenset({'limits', 'requests', 'capacity', 'hard', 'allocatabl
 QUANTITIES = frozenset({'sizeLimit', 'averageValue'})
 # Identity, by which the object was found, and what no rendering decides.
 LEFT_OUT = frozenset({'apiVersion', 'kind', 'status'})
+# Of metadata, what the API server keeps for itself.
+BOOKKEEPING = frozenset({'managedFields', 'generation', 'resourceVersion', 'creationTimestamp', 'uid'})
 SHOWN = 60  # characters of a value: a certificate says nothing to people
 
 
@@ -67,6 +69,20 @@ def unstable(first: Object, second: Object) -> frozenset[str]:
 def without(found: Iterable[Difference], paths: frozenset[str]) -> list[Difference]:
     """Differences at other places than `paths` (as from `unstable`, which start with a dot)."""
     return [difference for difference in found if f'.{difference.path}' not in paths]
+
+
+def is_settled(would_be: Object, live: Object, random: frozenset[str]) -> bool:
+    """True when an apply would change nothing. would_be: the API server's answer to a dry run of the rendering.
+
+    This knows every canonical form (a quantity in a field unknown here, a duration, an older API version); what the
+    rendering leaves to others stays as it is in both. random: as from `unstable`.
+    """
+    would_be, live = ({**obj, 'metadata': _told(obj)} for obj in (would_be, live))
+    return not without(differences(would_be, live), random)
+
+
+def _told(obj: Object) -> Object:
+    return {key: value for key, value in (obj.get('metadata') or {}).items() if key not in BOOKKEEPING}
 
 
 def _as_stored(obj: Object) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from scs_ci.core.errors import ProductProblem
 from scs_ci.deploy import addons
+from scs_ci.plane.kube import Refused
 from scs_ci.stack.charts import ChartSource
 from scs_ci.stack.helm import helm
 from scs_ci.stack.model import LAYOUT_A, Stack, build_model
@@ -45,7 +47,17 @@ class Cluster:
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         found = name in self.hosts and namespace == 'kube-system'
-        return {'kind': kind, 'metadata': {'name': name}, 'data': {'host': self.hosts[name]}} if found else None
+        meta = {'name': name, 'namespace': namespace, 'generation': 1}
+        return {'kind': kind, 'metadata': meta, 'data': {'host': self.hosts[name]}} if found else None
+
+    def apply(self, obj: Mapping[str, Any], dry_run: bool = False) -> dict[str, Any]:
+        """As a server that writes everything in small letters."""
+        assert dry_run, 'a look must change nothing'
+        if 'refused' in self.hosts.values():
+            raise Refused('cannot dry-run', 'ConfigMap', 'data is immutable', '', 422)
+        assert obj['metadata']['namespace'] == 'kube-system'
+        data = {key: value.lower() for key, value in obj['data'].items()}
+        return {**obj, 'metadata': {**obj['metadata'], 'generation': 2}, 'data': data}
 
 
 def rendered(tmp_path: Path, stack: Stack) -> list[addons.Expected]:
@@ -64,6 +76,18 @@ def test_absent_and_different_are_told_by_stage(tmp_path: Path) -> None:
         "stage one: ConfigMap one differs: data.host is '192.0.2.9', rendered '192.0.2.1'",
         'stage two: ConfigMap two is absent in namespace kube-system',
     ]
+
+
+def test_what_the_server_writes_otherwise_is_no_difference(tmp_path: Path) -> None:
+    wanted = rendered(tmp_path, stack_of(**{'cluster-addon/two/overwrite.yaml': 'values: |\n  host: SMALL\n'}))
+    assert addons.mismatches(Cluster(one='192.0.2.1', two='small'), wanted) == []
+    (found,) = addons.mismatches(Cluster(one='192.0.2.1', two='other'), wanted)
+    assert found == "stage two: ConfigMap two differs: data.host is 'other', rendered 'SMALL'"
+
+
+def test_a_difference_that_the_server_refuses_to_settle_stays(tmp_path: Path) -> None:
+    (found,) = addons.mismatches(Cluster(one='refused', two='192.0.2.1'), rendered(tmp_path, stack_of()))
+    assert "data.host is 'refused'" in found
 
 
 def test_a_foreign_namespace_is_explained(tmp_path: Path) -> None:
