@@ -29,7 +29,7 @@ PROXIES = frozenset({'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'})
 @dataclass(frozen=True)
 class E2eTest:
     """search: a PATH string with e2e.test and ginkgo (and kubectl, which some specs of sig-cli call). minor: '1.34'
-    prefers programs of that name (e2e.test-1.34), for there may be several beside each other."""
+    prefers programs of that name (e2e-1.34.test, ginkgo-1.34), for there may be several beside each other."""
 
     search: str | None = None
     minor: str = ''
@@ -84,5 +84,7 @@ class E2eTest:
         ]
 
     def _program(self, name: str) -> str:
-        own = shutil.which(f'{name}-{self.minor}', path=self.search) if self.minor else None
+        # a suite must end in .test, or ginkgo finds none
+        named = name.replace('.', f'-{self.minor}.') if '.' in name else f'{name}-{self.minor}'
+        own = shutil.which(named, path=self.search) if self.minor else None
         return own or process.program(name, self.search)

@@ -12,12 +12,12 @@ from pathlib import Path
 from .. import cache
 from ..errors import SandboxError
 from ..run import run
-from . import build, contents, files, oci
+from . import build, contents, files, oci, suite
 
 # Names of architectures: of the kernel -> of Go and OCI.
 ARCHITECTURES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
 ARCHIVE, FACTS = 'images.tar', 'images.json'
-SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py')
+SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py', 'suite.py')
 
 
 def ensure(kubernetes: str, tools: Path, home: Path | None = None) -> Path:
@@ -73,6 +73,8 @@ def _make(place: Path, kubernetes: str, tools: Path, versions: Mapping[str, str]
     debian = files.ensure(home)
     images = contents.images(wanted, tools / 'bin', versions, debian)
     images += contents.addons(tools / 'bin', versions, debian)
+    if suite.PROGRAM in versions:
+        images += suite.images(tools / 'bin', files.ensure(home, suite.PACKAGES))
     machine = platform.machine()
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         oci.write(images, place / ARCHIVE, ARCHITECTURES.get(machine, machine), Path(scratch))

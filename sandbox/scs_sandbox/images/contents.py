@@ -116,6 +116,7 @@ def single(reference: str, part: Part, programs: Path, versions: Mapping[str, st
 def kube_proxy(reference: str, programs: Path, versions: Mapping[str, str], debian: Path) -> Image:
     """kube-proxy with the programs that it calls, behind the wrapper."""
     own = (
+        *(Entry(f'/usr/sbin/{name}', link='xtables-nft-multi') for name in IPTABLES),
         Entry('/usr/local/bin/kube-proxy', 0o755, text=PROXY_WRAPPER),
         Entry('/usr/local/bin/kube-proxy.real', 0o755, source=_program('kube-proxy', programs)),
     )
@@ -128,15 +129,13 @@ def kube_proxy(reference: str, programs: Path, versions: Mapping[str, str], debi
 
 
 def debian_layer(tree: Path) -> tuple[Entry, ...]:
-    """The packages with what their scripts would have made: links of busybox and of iptables."""
+    """The packages with what their scripts would have made: links of busybox."""
     entries = {entry.path: entry for entry in (*files.entries(tree), *ACCOUNTS)}
     # Where the distribution has merged /bin into /usr/bin, /bin is a link to it, so /bin/sh is there in both cases.
     shells = '/usr/bin' if (tree / 'bin').is_symlink() else '/bin'
     for name in files.applets(tree):
         if not any(f'{place}/{name}' in entries for place in ('/bin', '/usr/bin', '/sbin', '/usr/sbin')):
             entries[f'{shells}/{name}'] = Entry(f'{shells}/{name}', link='busybox')
-    for name in IPTABLES:
-        entries[f'/usr/sbin/{name}'] = Entry(f'/usr/sbin/{name}', link='xtables-nft-multi')
     certificates = '/etc/ssl/certs/ca-certificates.crt'
     entries[certificates] = Entry(certificates, text=files.certificates(tree))
     return tuple(entries.values())

@@ -32,22 +32,26 @@ LEFT_OUT = (
 FORMAT = 1  # to be raised when the steps change without any of the data above
 
 
-def key(release: build.Release) -> str:
+def key(release: build.Release, packages: tuple[str, ...] = PACKAGES) -> str:
     """The cache key: everything that determines the tree, except the state of the distribution's archive."""
-    return hashlib.sha256(repr((FORMAT, release, platform.machine(), PACKAGES)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((FORMAT, release, platform.machine(), packages)).encode()).hexdigest()[:16]
 
 
-def ensure(home: Path | None = None) -> Path:
+def ensure(home: Path | None = None, packages: tuple[str, ...] = PACKAGES) -> Path:
     """The unpacked tree, made when missing (root, mmdebstrap, some seconds). Raises SandboxError."""
     release = build.host_release()
-    name = f'image-files-{key(release)}'
-    return cache.entry(home or cache.cache_home(), name, lambda place: _unpack(place / 'tree', release)) / 'tree'
+    name = f'image-files-{key(release, packages)}'
+
+    def make(place: Path) -> None:
+        _unpack(place / 'tree', release, packages)
+
+    return cache.entry(home or cache.cache_home(), name, make) / 'tree'
 
 
-def _unpack(root: Path, release: build.Release) -> None:
+def _unpack(root: Path, release: build.Release, packages: tuple[str, ...]) -> None:
     builder = ['mmdebstrap', '--variant=extract', '--mode=root', '--quiet', *build.options()]
     run(
-        [*builder, f'--include={",".join(PACKAGES)}', release.codename, str(root), *build.host_sources(release)],
+        [*builder, f'--include={",".join(packages)}', release.codename, str(root), *build.host_sources(release)],
         what='cannot unpack packages',
         subject='for container images',
         timeout=build.BUILD_TIMEOUT,

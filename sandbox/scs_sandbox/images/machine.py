@@ -147,7 +147,7 @@ def ensure(tools: Path, archive: Path, patches: tuple[str, ...] = (), home: Path
 
 def found(version: str, entry: Path, content: Path, archive: Path) -> Machine:
     """The machine of two cache entries."""
-    simulated = tuple(text for image in _listed(archive) for text in image['simulated'])
+    simulated = tuple(dict.fromkeys(text for image in _listed(archive) for text in image['simulated']))
     return Machine(version, build.tree(entry), content / 'containerd', simulated)
 
 

@@ -110,7 +110,7 @@ def test_programs_of_the_minor_come_first_and_proxies_stay_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner = e2e(tmp_path, f'env > {tmp_path}/env')
-    stand_in(tmp_path / 'bin', 'e2e.test-1.33', 'echo v1.33.2')
+    stand_in(tmp_path / 'bin', 'e2e-1.33.test', 'echo v1.33.2')
     assert E2eTest(runner.search, '1.33').version() == 'v1.33.2'
     assert E2eTest(runner.search, '1.34').version() == 'v1.34.10'
     monkeypatch.setenv('HTTPS_PROXY', 'http://proxy.invalid')

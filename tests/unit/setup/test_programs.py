@@ -89,10 +89,11 @@ def test_sets_take_their_minor_from_their_name() -> None:
     sets = programs.sets()
     assert next(iter(sets)) == 'plane'
     node = sets['node-1.34']
-    assert node.includes == ('machine', 'addons')
+    assert node.includes == ('machine', 'addons', 'test-images')
     assert set(node.programs) >= {'kubelet', 'kubeadm', 'kubectl', 'kube-apiserver', 'kube-scheduler', 'kube-proxy'}
     for name, group in sets.items():
         minor = name.partition('node-')[2]
+        assert not any('{' in program for program in group.programs), name
         for entry in group.programs.values():
             assert programs.version(entry).startswith(f'v{minor}'), (name, entry.name)
             assert name == 'plane' or entry.test or entry.answer, (name, entry.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scs_sandbox.errors import SandboxError
-from scs_sandbox.images import archive, build, contents, files
+from scs_sandbox.images import archive, build, contents, files, suite
 from scs_sandbox.images.oci import Entry
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,7 @@ def test_the_same_version_is_not_called_simulated() -> None:
 
 def test_kube_proxy_has_its_programs(programs: Path, debian: Path) -> None:
     layers = contents.kube_proxy('registry.k8s.io/kube-proxy:v1.34.10', programs, VERSIONS, debian).layers
-    base = {entry.path: entry for entry in layers[0]}
+    base = {entry.path: entry for layer in layers for entry in layer}
     assert base['/usr/sbin/ip6tables-restore'].link == 'xtables-nft-multi'
     assert (base['/bin/sed'].link, base['/bin/sh'].link) == ('busybox', 'busybox')
     assert base['/bin/ls'].source == debian / 'bin/ls', 'a real program is not replaced by a link'
@@ -97,6 +97,23 @@ def test_addons_have_the_tags_of_their_programs(programs: Path, debian: Path) ->
     found = {image.references[0]: image for image in contents.addons(programs, versions, debian)}
     manager = found['registry.k8s.io/provider-os/openstack-cloud-controller-manager:v1.34.1']
     assert manager.entrypoint == (), 'its chart names the program in the arguments'
+
+
+def test_images_of_specs_have_a_shell_and_say_what_stands_in(programs: Path, debian: Path) -> None:
+    (programs / 'agnhost').write_text('agnhost')
+    made = {reference: image for image in suite.images(programs, debian) for reference in image.references}
+    agnhost = made['registry.k8s.io/e2e-test-images/agnhost:2.56']
+    inside = {entry.path: entry for layer in agnhost.layers for entry in layer}
+    assert inside['/agnhost'].source == programs / 'agnhost'
+    assert inside['/bin/sh'].link == 'bash'
+    assert 'BEGIN CERTIFICATE' in (inside['/localhost.crt'].text or '')
+    assert 'user-defined-in-image' in (inside['/etc/passwd'].text or '')
+    assert (agnhost.entrypoint, agnhost.command, agnhost.simulated) == (('/agnhost',), ('pause',), ())
+    old, new = (made[f'registry.k8s.io/e2e-test-images/httpd:2.4.{patch}-4'] for patch in (38, 39))
+    assert old.simulated == new.simulated == ('test image httpd: served by busybox',)
+    assert old.layers != new.layers, 'a rollout between equal images would be none'
+    told = [text for image in made.values() for text in image.simulated]
+    assert all(text.startswith('test image ') and ',' not in text for text in told)
 
 
 def test_what_cannot_be_made_is_an_error(programs: Path, debian: Path) -> None:
