@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,7 @@ PROGRAMS = {
     'pivot_root': 'util-linux',
     'sed': 'sed',
 }
+MODPROBE_TIMEOUT = 20.0  # seconds; it reads one index, from a cold disk at worst
 INOTIFY = Path('/proc/sys/fs/inotify/max_user_instances')
 INOTIFY_PER_SERVER = 7  # of a plain server, measured; all servers of a host share root's limit
 INOTIFY_PER_MACHINE = 20  # of a control plane: kubelet and API server watch files, too
@@ -44,14 +46,24 @@ def shortfalls() -> list[str]:
         if not shutil.which(program)
     ]
     if not Path('/proc/sys/net/bridge').is_dir():
+        # Not loaded by itself: from then on bridges of the host, too, show their traffic to its own rules.
         lacks.append('the kernel has no bridge netfilter: modprobe br_netfilter')
-    if 'overlay' not in Path('/proc/filesystems').read_text():
-        lacks.append('the kernel has no overlayfs: modprobe overlay')
+    if 'overlay' not in Path('/proc/filesystems').read_text() and not _loadable('overlay'):
+        lacks.append('the kernel has no overlayfs: use one with CONFIG_OVERLAY_FS')
     try:
-        cgroups.host_layout()
+        lacks += cgroups.shortfalls(cgroups.host_layout())
     except SandboxError as error:
         lacks.append(f'{error.answer}: {error.advice}')
     return lacks
+
+
+def _loadable(module: str) -> bool:
+    """Whether the kernel finds a module by itself when it is first needed."""
+    program = shutil.which('modprobe')
+    if program is None:
+        return False
+    done = subprocess.run([program, '--dry-run', '--quiet', module], check=False, timeout=MODPROBE_TIMEOUT)
+    return done.returncode == 0
 
 
 def advice(inotify_instances: int | None = None) -> list[str]:

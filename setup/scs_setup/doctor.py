@@ -17,6 +17,11 @@ DISK_GIB = 10
 # Sandbox 1.1 GiB, plane 1.3 GiB, machines and the system.
 MEMORY_GIB = 6
 PROBE_SECONDS = 20
+# Of a control plane: kubelet and API server watch files, too.
+WATCHES_OF_MACHINE = 20
+WATCHES_ADVISED = 256
+# An ordinary user's path has no administrators' programs.
+ADMINISTRATOR = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,32 @@ def namespaces() -> Finding:
 
 
 def overlay() -> Finding:
-    """Each server of the sandbox is an overlay on a shared tree."""
-    return _filesystem('overlay')
+    """Each server of the sandbox is an overlay on a shared tree. A module is enough: the kernel loads it by itself."""
+    known = [line.split()[-1] for line in Path('/proc/filesystems').read_text().splitlines()]
+    if 'overlay' in known:
+        return Finding('file system overlay', 'yes')
+    try:
+        run(['modprobe', '--dry-run', 'overlay'], 'cannot find overlay', '', PROBE_SECONDS, env=ADMINISTRATOR)
+    except SetupProblem as problem:
+        cure = 'use a kernel with CONFIG_OVERLAY_FS, and install kmod if it is a module'
+        return Finding('file system overlay', problem.answer, cure)
+    return Finding('file system overlay', 'a module, loaded when it is needed')
+
+
+def bridge_filter() -> Finding:
+    """Security groups of the sandbox filter on bridges."""
+    if Path('/proc/sys/net/bridge').is_dir():
+        return Finding('bridge netfilter', 'yes')
+    cure = 'run as root: modprobe br_netfilter (at each boot: echo br_netfilter > /etc/modules-load.d/scs-ci.conf)'
+    return Finding('bridge netfilter', 'not loaded', cure)
+
+
+def watches() -> Finding:
+    """Never missing, but few: all servers of the sandbox share root's limit."""
+    limit = int(Path('/proc/sys/fs/inotify/max_user_instances').read_text())
+    enough = f'{limit}, enough for about {limit // WATCHES_OF_MACHINE} Kubernetes machines'
+    more = '' if limit >= WATCHES_ADVISED else '; for more: sysctl fs.inotify.max_user_instances=1024'
+    return Finding('inotify instances', enough + more)
 
 
 def control_groups() -> Finding:
@@ -79,13 +108,6 @@ def control_groups() -> Finding:
         cure = 'enable them on the kernel command line (cgroup_enable=memory) or delegate them to this container'
         return Finding('control groups', f'{version} without {", ".join(sorted(lacking))}', cure)
     return Finding('control groups', version)
-
-
-def _filesystem(name: str) -> Finding:
-    known = [line.split()[-1] for line in Path('/proc/filesystems').read_text().splitlines()]
-    if name in known:
-        return Finding(f'file system {name}', 'yes')
-    return Finding(f'file system {name}', 'not in /proc/filesystems', f'run as root: modprobe {name}')
 
 
 def nftables() -> Finding:
@@ -150,6 +172,8 @@ SANDBOX: tuple[Callable[[], Finding], ...] = (
     control_groups,
     lambda: packages('sandbox'),
     nftables,
+    bridge_filter,
+    watches,
     memory,
 )
 

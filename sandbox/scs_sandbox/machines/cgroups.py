@@ -90,6 +90,32 @@ def host_layout() -> Layout:
     return detect(Path('/proc/self/mountinfo').read_text())
 
 
+def shortfalls(layout: Layout) -> list[str]:
+    """What keeps servers of this host from having their limits, each with its cure; none when all is well."""
+    top = layout.hierarchies[0].path
+    if layout.version == 1:
+        mounted = {controller for hierarchy in layout.hierarchies for controller in hierarchy.options.split(',')}
+        return [
+            f'controller {name} of control groups is not mounted: mkdir -p {top.parent / name} && '
+            f'mount -t cgroup -o {name} cgroup {top.parent / name}'
+            for name in NEEDED
+            if name not in mounted
+        ]
+    if lacking := [name for name in NEEDED if name not in (top / 'cgroup.controllers').read_text().split()]:
+        lines = [f'{top} has no controller {", ".join(lacking)}']
+        # Only a group that is not the kernel's own root has a type: then this is a container.
+        if (top / 'cgroup.type').exists():
+            return [f'{lines[0]}: start this container with its own control groups delegated (systemd: Delegate=yes)']
+        return [f'{lines[0]}: boot with cgroup_enable={lacking[0]} on the kernel command line']
+    enabled = (top / 'cgroup.subtree_control').read_text().split()
+    busy = (top / 'cgroup.type').exists() and (top / 'cgroup.procs').read_text().strip()
+    if busy and any(name not in enabled for name in NEEDED):
+        # The kernel gives controllers to groups below only when no process is in the group itself.
+        cure = f'mkdir -p {top}/init && for p in $(cat {top}/cgroup.procs); do echo $p > {top}/init/cgroup.procs; done'
+        return [f'processes in {top} itself keep its controllers from groups below: {cure}']
+    return []
+
+
 def parents(layout: Layout, name: str) -> tuple[Path, ...]:
     """The groups that hold all servers of a sandbox."""
     return tuple(hierarchy.path / control_group(name) for hierarchy in layout.hierarchies)

@@ -100,6 +100,40 @@ def test_create_and_remove_on_a_plain_directory(tmp_path: Path) -> None:
     assert cgroups.console_group(layout, 'box').is_dir()
 
 
+def unified(top: Path, controllers: str, enabled: str = '', processes: str = '', container: bool = True) -> Layout:
+    """A hierarchy of version 2 on an ordinary directory, as a container or as the kernel's own root sees it."""
+    (top / 'cgroup.controllers').write_text(controllers)
+    (top / 'cgroup.subtree_control').write_text(enabled)
+    (top / 'cgroup.procs').write_text(processes)
+    if container:
+        (top / 'cgroup.type').write_text('domain\n')
+    return Layout(2, (Hierarchy(top, ''),))
+
+
+@pytest.mark.parametrize(
+    ('controllers', 'enabled', 'processes', 'container', 'cure'),
+    [
+        ('cpuset cpu io memory pids', '', '1\n2\n', False, ''),  # the root group may have processes
+        ('cpuset cpu io memory pids', 'cpu memory pids', '1\n', True, ''),
+        ('cpuset cpu io memory pids', '', '', True, ''),
+        ('cpuset cpu io pids', '', '1\n', False, 'boot with cgroup_enable=memory on the kernel command line'),
+        ('pids', '', '1\n', True, 'delegated (systemd: Delegate=yes)'),
+        ('cpu memory pids', 'cpu pids', '1\n', True, 'do echo $p > '),
+    ],
+)
+def test_controllers_that_servers_cannot_have_are_told_with_the_cure(
+    tmp_path: Path, controllers: str, enabled: str, processes: str, container: bool, cure: str
+) -> None:
+    found = cgroups.shortfalls(unified(tmp_path, controllers, enabled, processes, container))
+    assert len(found) == (1 if cure else 0)
+    assert all(cure in text and str(tmp_path) in text for text in found)
+
+
+def test_controllers_of_version_one_that_are_not_mounted() -> None:
+    (text,) = cgroups.shortfalls(cgroups.detect(V1))
+    assert text.endswith('mkdir -p /sys/fs/cgroup/pids && mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids')
+
+
 def test_console_copier_cuts_lines_and_their_number_and_reads_on() -> None:
     shown = b'short\r\r\n' + b'x' * 30 + b'\r\n' + b'more\n' * 9
     done = subprocess.run(starter.copy_command(3, 10), input=shown, capture_output=True, check=True, timeout=10)
