@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from . import apt, cache, checks, doctor, e2e, environments, launch, paths, programs, tools
+from . import apt, cache, checks, doctor, e2e, environments, fresh, launch, paths, programs, tools, virtual
 from .problems import ERROR, FAILED, PASSED, SetupProblem
 
 # What a shell reports for a program ended by Ctrl-C.
@@ -51,6 +52,19 @@ def _run(options: argparse.Namespace) -> int:
 
 def _e2e(_options: argparse.Namespace) -> int:
     return e2e.main(e2e.request(os.environ))
+
+
+def _fresh(options: argparse.Namespace) -> int:
+    place = fresh.Place(Path(options.directory).resolve())
+    if options.step == 'make':
+        fresh.make(place, options.release, options.prepare, options.set, options.disk)
+    elif options.step == 'boot':
+        virtual.boot(place, virtual.Size(memory=options.memory), options.accel)
+    elif options.step == 'run':
+        return virtual.execute(place, options.words)
+    elif not virtual.stop(place):
+        cache.say('fresh: it did not run')
+    return PASSED
 
 
 def _lint(_options: argparse.Namespace) -> int:
@@ -100,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument('--env', default='product', help='environment (default product)')
     run.add_argument('program', nargs=argparse.REMAINDER, help='program and arguments')
     run.set_defaults(function=_run)
+    _add_fresh(commands.add_parser('fresh', help='a Debian machine in QEMU, to prove scs-ci on; see sandbox/README.md'))
     for name, function, text in (
         ('doctor', _doctor, 'say what is missing on this machine and what works without it'),
         ('e2e', _e2e, 'the main job in the sandbox; reads variables, see README.md'),
@@ -110,6 +125,25 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=text).set_defaults(function=function)
     return parser
+
+
+def _add_fresh(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('directory', help='where its files are')
+    steps = parser.add_subparsers(dest='step', required=True, metavar='STEP')
+    make = steps.add_parser('make', help='make its disk')
+    make.add_argument('--release', default='bookworm', help='Debian release (default bookworm)')
+    text = 'shell command to run in its checkout before the first boot, with the speed of this machine'
+    make.add_argument('--prepare', action='append', default=[], metavar='COMMAND', help=text)
+    text = "set of Go programs to take from this machine's cache"
+    make.add_argument('--set', action='append', default=[], metavar='NAME', help=text)
+    make.add_argument('--disk', type=int, default=24, metavar='GB', help='size of its disk (default 24)')
+    boot = steps.add_parser('boot', help='start it and wait until it lets root in')
+    boot.add_argument('--memory', type=int, default=6144, metavar='MIB', help='its memory (default 6144)')
+    boot.add_argument('--accel', choices=('tcg', 'kvm'), default='tcg', help='how QEMU runs it (default tcg)')
+    run = steps.add_parser('run', help='bring the last commit of this checkout and run a command in it')
+    run.add_argument('words', nargs=argparse.REMAINDER, metavar='COMMAND', help='a line of shell')
+    steps.add_parser('stop', help='power it off')
+    parser.set_defaults(function=_fresh)
 
 
 def main(arguments: Sequence[str]) -> int:
