@@ -7,7 +7,7 @@ differs from the image that a name means elsewhere is said in `simulated`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SandboxError
@@ -60,22 +60,49 @@ CONTROL_PLANE = {
     'pause': Part('pause', '/pause'),
 }
 
-# Images of addons: name -> part, tagged with the version of the program.
-ADDONS = {
-    'registry.k8s.io/provider-os/openstack-cloud-controller-manager': Part(
+
+@dataclass(frozen=True)
+class Addon:
+    """An image of addons: its name, and its tag when that is not the version of the program.
+
+    tools: whether it has a shell and the packet filter beside the program. simulated: what else is not as named.
+    """
+
+    name: str
+    part: Part
+    tag: str = ''
+    tools: bool = False
+    simulated: tuple[str, ...] = ()
+
+
+ADDONS = (
+    Addon(
+        'registry.k8s.io/provider-os/openstack-cloud-controller-manager',
         # The chart names the program in its arguments, so it must not be the entry point.
-        'openstack-cloud-controller-manager',
-        '/bin/openstack-cloud-controller-manager',
-        entrypoint=False,
+        Part('openstack-cloud-controller-manager', '/bin/openstack-cloud-controller-manager', entrypoint=False),
     ),
-    'registry.k8s.io/metrics-server/metrics-server': Part('metrics-server', '/metrics-server'),
-}
+    Addon('registry.k8s.io/metrics-server/metrics-server', Part('metrics-server', '/metrics-server')),
+    Addon(
+        'ghcr.io/flannel-io/flannel',
+        Part('flanneld', '/opt/bin/flanneld'),
+        tools=True,
+        simulated=('flannel: subnets from Kubernetes only; no backend ipsec, tencent-vpc, udp, wireguard',),
+    ),
+    # Flannel 0.27.4's own manifest has the plugin with this tag. No module proxy serves its sources; these are those of
+    # the reference plugins' last release that had it.
+    Addon('ghcr.io/flannel-io/flannel-cni-plugin', Part('flannel', '/flannel', False), 'v1.8.0-flannel1', tools=True),
+)
 
 
 def addons(programs: Path, versions: Mapping[str, str], debian: Path) -> list[Image]:
-    """The images of addons of clusters: cloud controller manager and metrics server."""
-    base = _base(debian)
-    return [single(f'{name}:{versions[part.program]}', part, programs, versions, base) for name, part in ADDONS.items()]
+    """The images of addons of clusters: cloud controller manager, metrics server, flannel."""
+    plain, tools = _base(debian), network_layer(debian)
+    result = []
+    for addon in ADDONS:
+        reference = f'{addon.name}:{addon.tag or versions[addon.part.program]}'
+        image = single(reference, addon.part, programs, versions, tools if addon.tools else plain)
+        result.append(replace(image, simulated=(*image.simulated, *addon.simulated)))
+    return result
 
 
 def images(references: Sequence[str], programs: Path, versions: Mapping[str, str], debian: Path) -> list[Image]:
@@ -116,13 +143,12 @@ def single(reference: str, part: Part, programs: Path, versions: Mapping[str, st
 def kube_proxy(reference: str, programs: Path, versions: Mapping[str, str], debian: Path) -> Image:
     """kube-proxy with the programs that it calls, behind the wrapper."""
     own = (
-        *(Entry(f'/usr/sbin/{name}', link='xtables-nft-multi') for name in IPTABLES),
         Entry('/usr/local/bin/kube-proxy', 0o755, text=PROXY_WRAPPER),
         Entry('/usr/local/bin/kube-proxy.real', 0o755, source=_program('kube-proxy', programs)),
     )
     return Image(
         references=(reference,),
-        layers=(debian_layer(debian), own),
+        layers=(network_layer(debian), own),
         command=('/usr/local/bin/kube-proxy',),
         simulated=(*stand_in(reference, 'kube-proxy', versions), 'kube-proxy: conntrack limits are left alone'),
     )
@@ -139,6 +165,11 @@ def debian_layer(tree: Path) -> tuple[Entry, ...]:
     certificates = '/etc/ssl/certs/ca-certificates.crt'
     entries[certificates] = Entry(certificates, text=files.certificates(tree))
     return tuple(entries.values())
+
+
+def network_layer(tree: Path) -> tuple[Entry, ...]:
+    """The packages with what else a script would have made for programs of networks: links of iptables."""
+    return (*debian_layer(tree), *(Entry(f'/usr/sbin/{name}', link='xtables-nft-multi') for name in IPTABLES))
 
 
 def _base(debian: Path) -> tuple[Entry, ...]:

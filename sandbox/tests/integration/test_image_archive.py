@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scs_sandbox import environments
 from scs_sandbox.images import archive
@@ -42,8 +43,13 @@ def test_all_that_kubeadm_asks_for_is_there(tools: Path, made: Path) -> None:
     assert told == names(made)
 
 
-def test_addons_are_there(made: Path) -> None:
-    assert 'registry.k8s.io/provider-os/openstack-cloud-controller-manager:v1.34.1' in names(made)
+def test_all_images_of_the_example_stack_are_there(made: Path) -> None:
+    """No other machine of the sandbox's network could be asked for them."""
+    charts = Path(__file__).parents[3] / 'examples/cluster-stacks/charts'
+    values = [yaml.safe_load(file.read_text()) for file in charts.glob('*/values.yaml')]
+    wanted = {value for chart in values for name, value in chart.items() if name.lower().endswith('image')}
+    assert len(wanted) == 3
+    assert wanted <= names(made)
     assert any(name.startswith('registry.k8s.io/metrics-server/metrics-server:v') for name in names(made))
 
 

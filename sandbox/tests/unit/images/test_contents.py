@@ -90,13 +90,25 @@ def test_the_wrapper_turns_off_only_the_conntrack_limits(tmp_path: Path) -> None
     )
 
 
-def test_addons_have_the_tags_of_their_programs(programs: Path, debian: Path) -> None:
-    versions = {'openstack-cloud-controller-manager': 'v1.34.1', 'metrics-server': 'v0.8.0'}
+def test_addons_have_the_tags_that_stacks_name(programs: Path, debian: Path) -> None:
+    versions = {
+        'openstack-cloud-controller-manager': 'v1.34.1',
+        'metrics-server': 'v0.8.0',
+        'flanneld': 'v0.27.4',
+        'flannel': 'v0.9.1',
+    }
     for name in versions:
         (programs / name).write_text(name)
     found = {image.references[0]: image for image in contents.addons(programs, versions, debian)}
     manager = found['registry.k8s.io/provider-os/openstack-cloud-controller-manager:v1.34.1']
     assert manager.entrypoint == (), 'its chart names the program in the arguments'
+    flannel = found['ghcr.io/flannel-io/flannel:v0.27.4']
+    plugin = found['ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1']
+    assert [text for text in flannel.simulated if 'no backend' in text]
+    assert plugin.simulated == ('flannel v0.9.1 as v1.8.0-flannel1',)
+    assert flannel.layers[0] == plugin.layers[0], 'stored once'
+    copied = {entry.path for entry in plugin.layers[0]}
+    assert '/bin/ls' in copied, 'a shell with its commands: the init containers of flannel copy files'
 
 
 def test_images_of_specs_have_a_shell_and_say_what_stands_in(programs: Path, debian: Path) -> None:
