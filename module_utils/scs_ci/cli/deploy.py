@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from ..cloud import connect, failures
+from ..cloud.view import View
 from ..core.clock import SystemClock
 from ..core.errors import InfrastructureProblem, Problem, ToolProblem, UsageProblem
 from ..core.outcome import Exit
@@ -26,6 +27,7 @@ from ..deploy.kinds import Object
 from ..deploy.objects import Release, Topology
 from ..deploy.render import render_class
 from ..deploy.variables import CloudChoice, Flavor, choose_flavor, class_variables
+from ..deploy.waiting import LIMITS
 from ..plane.kube import Api
 from ..plane.lifecycle import Plane
 from ..plane.status import status
@@ -68,6 +70,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help='multiply the limit of every wait, for slow clouds',
     )
     parser.add_argument(
+        '--limit',
+        type=_limit,
+        action='append',
+        default=[],
+        metavar='WAIT=SECONDS',
+        help=f'limit of one wait, instead of the usual one: {", ".join(LIMITS)}',
+    )
+    parser.add_argument(
         '--until',
         choices=('topology', 'server', 'cluster'),
         help="'topology' needs no cloud (default: server where machines are simulated, else cluster)",
@@ -97,6 +107,13 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'{text!r} is no number of machines')
     return int(text)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, seconds = text.partition('=')
+    if name not in LIMITS or not seconds.isdecimal() or not int(seconds):
+        raise argparse.ArgumentTypeError(f'{text!r} is not one of {", ".join(LIMITS)}, "=" and seconds')
+    return name, float(seconds)
 
 
 def _odd(text: str) -> int:
@@ -146,6 +163,8 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
     simulated = tuple(word for word in options.simulated.split(',') if word)
     until = options.until or ('server' if MACHINE in simulated else 'cluster')
     entry, ca, choice = _cloud(options, directory) if until != 'topology' else ({}, '', CloudChoice)
+    name = options.cloud or directory.info.cloud
+    view = View(functools.cache(lambda: connect.connect(name))) if entry else None
     return stage.Setup(
         api=Api(_kubeconfig(options, directory)),
         space=directory.names.namespace,
@@ -157,8 +176,10 @@ def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
         simulated=simulated,
         logs=options.plane_logs or _of_plane(directory, 'logs'),
         patience=options.patience,
+        limits=dict(options.limit),
         until=until,
-        is_active=_is_active(options.cloud or directory.info.cloud) if entry else None,
+        is_active=_is_active(view) if view else None,
+        view=view,
         topology=Topology(options.control_planes, options.workers, tuple(options.zone)),
         connect=_connect,
         addons=_addons(options.checkout or Path(directory.info.checkout), options.charts, options.tools),
@@ -235,15 +256,14 @@ def cloud_entry(path: Path, name: str) -> tuple[dict[str, Any], str]:
     return entry, _text(Path(certificate), 'CA certificate') if certificate else ''
 
 
-def _is_active(name: str) -> Callable[[str], bool]:
-    """Asks the cloud of that name whether the server of an id is ACTIVE. No answer is a no: CAPO tells it later."""
-    cloud = functools.cache(lambda: connect.connect(name))
+def _is_active(view: View) -> Callable[[str], bool]:
+    """Asks the cloud whether the server of an id is ACTIVE. No answer is a no: CAPO tells it later."""
 
     def is_active(server: str) -> bool:
         found = None
-        with contextlib.suppress(InfrastructureProblem), failures.cloud_errors('cannot look at', f'server {server}'):
-            found = cloud().sdk.compute.find_server(server, ignore_missing=True)
-        return found is not None and found.status == 'ACTIVE'
+        with contextlib.suppress(InfrastructureProblem):
+            found = view.server(server)
+        return found is not None and found['status'] == 'ACTIVE'
 
     return is_active
 

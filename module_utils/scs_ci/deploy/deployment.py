@@ -15,9 +15,10 @@ from . import gather
 from .addons import Expected, Workload
 from .diagnosis import Complaint, complaints, deepest_first, log_complaints
 from .kinds import CLUSTERS_V2, IMAGES, STACKS, Api, Object, name_of
+from .machines import CloudView, cloud_complaints
 from .objects import SMALLEST, Release, Topology
 from .variables import CloudChoice
-from .waiting import LIMITS, await_ready
+from .waiting import await_ready, limit_of
 
 Render = Callable[[PlannedVersion, Release, str], Sequence[Object]]
 Overrides = Callable[[PlannedVersion, Object], Mapping[str, Any]]
@@ -35,7 +36,8 @@ class Setup:
     render: the class chart's objects for a namespace, as the operator renders them. logs: directory with those of
     the controllers. until: 'cluster', 'server' where
     machines are simulated, 'topology' where there is no cloud. patience: factor for all limits. is_active:
-    asks the cloud whether the server of an id is ACTIVE. connect, addons: for the way to 'cluster'.
+    asks the cloud whether the server of an id is ACTIVE. connect, addons: for the way to 'cluster'. limits: seconds of
+    single waits, instead of LIMITS. view: the cloud, for causes that no object tells.
     """
 
     api: Api
@@ -53,6 +55,8 @@ class Setup:
     connect: Connect | None = None
     addons: Rendered | None = None
     topology: Topology = SMALLEST
+    limits: Mapping[str, float] = field(default_factory=dict)
+    view: CloudView | None = None
 
 
 @dataclass
@@ -90,7 +94,7 @@ def watch(
     more: Callable[[], list[Complaint]] = list,
 ) -> Object:
     """Wait for what `look` sees. more: complaints beside those of the management cluster, asked when it ends badly."""
-    limit = LIMITS[kind].times(run.setup.patience)
+    limit = limit_of(kind, run.setup.patience, run.setup.limits)
 
     def told() -> list[Complaint]:
         return deepest_first([*more(), *evidence(run)])
@@ -111,4 +115,5 @@ def evidence(run: Deployment) -> list[Complaint]:
     wanted = (run.cluster, run.release.tag)
     texts = gather.log_texts(run.setup.logs, run.log_sizes)
     logged = [complaint for name, text in texts.items() for complaint in log_complaints(name, text, space, wanted)]
-    return deepest_first(told + logged)
+    below = cloud_complaints(found, run.setup.view) if run.setup.view else []
+    return deepest_first(told + logged + below)

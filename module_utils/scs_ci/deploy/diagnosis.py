@@ -83,6 +83,26 @@ MOST_COMPLAINTS = 4
 
 # What a text says about the culprit. The first match decides; the order matters: a quota message may name a network.
 PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
+    # Our own words about consoles (console.py), servers (machines.py) and pods (inside.py) come first: what follows
+    # them may quote anything.
+    (
+        r'floating ip .*(is gone from the cloud|associated with no port)',
+        NetworkProblem,
+        'see who takes the address away',
+    ),
+    (r'^the system broke|^the console is empty', BootProblem, 'try the node image with a server of your own'),
+    (r'is gone from the cloud|its host or kubelet is down', BootProblem, 'see the host of the server, then try again'),
+    (
+        r'^kubelet does not become healthy',
+        ProductProblem,
+        "fix kubelet's arguments in the class: journalctl -u kubelet on the machine says which",
+    ),
+    (
+        r'^cloud-init cannot use|^user data names what',
+        ProductProblem,
+        'fix files and commands of the class: the console in must-gather has the whole message',
+    ),
+    (r'^container [^ ]+ crashes', ProductProblem, 'fix the addon: the log of the pod is in must-gather'),
     (r'imagepullbackoff|errimage(never)?pull', ImageProblem, 'offer the image where the machines can pull it'),
     (r'quota|limit exceeded|maxipsreached|no more ip addresses', QuotaProblem, 'free resources or raise the quota'),
     (r'no valid host', CapacityProblem, 'free capacity in the cloud or use another flavor'),
@@ -95,6 +115,16 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         r'connection refused|no such host|i/o timeout|deadline exceeded|tls: |x509|no route to host|\b50[234]\b',
         NetworkProblem,
         'check the endpoint in the catalog and the way to it',
+    ),
+    (
+        r'^kubeadm: .*(invalid value|unmarshal|unknown field|\[error )|^kubeadm: error:',
+        ProductProblem,
+        'fix the kubeadm configuration of the class: the console in must-gather has the whole message',
+    ),
+    (
+        r'^a command of user data failed',
+        ProductProblem,
+        'fix files and commands of the class: the console in must-gather has the whole message',
     ),
     (r'authentication|unauthorized|\b401\b|policynotauthorized|forbidden', CredentialProblem, 'check the credential'),
     (
@@ -206,11 +236,15 @@ def problem(what: str, subject: str, answer: str, found: Sequence[Complaint], pr
 
 def _telling(found: Sequence[Complaint]) -> list[str]:
     """The complaints that add something: a layer often repeats what the one below it said."""
-    texts: list[str] = []
+    told: list[Complaint] = []
     for complaint in found:
-        if not any(_message(complaint.text) in text for text in texts):
-            texts.append(f'{complaint.subject}: {complaint.text}')
-    return texts[:MOST_COMPLAINTS]
+        if not any(_message(complaint.text) in other.text for other in told):
+            told.append(complaint)
+    told = told[:MOST_COMPLAINTS]
+    subjects = ['', *(complaint.subject for complaint in told)]  # one that says several things is named once
+    return [
+        c.text if c.subject == before else f'{c.subject}: {c.text}' for before, c in zip(subjects, told, strict=False)
+    ]
 
 
 def _shortened(answer: str, found: Sequence[Complaint]) -> str:

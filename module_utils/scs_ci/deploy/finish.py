@@ -5,27 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
-from ..core.errors import Problem, ProductProblem, ToolProblem
+from ..core.errors import ProductProblem, ToolProblem
 from ..core.records import PlannedVersion
 from ..plane.kube import Refused, Unreachable
 from . import addons, gather
 from .addons import Expected, Workload
 from .deployment import Deployment, first, watch
-from .diagnosis import Complaint, complaints
+from .diagnosis import Complaint
+from .inside import IN_CLUSTER, SYSTEM, in_cluster
 from .kinds import CLUSTERS_V2, CONTROL_PLANES_V2, STACKS, Object, belongs
-from .usable import group, imageless
+from .usable import group
 
 T = TypeVar('T')
-SYSTEM = 'kube-system'
 APPS = 'apps/v1'
 # With one of these the stack brings storage, and a cluster with storage has a default class.
 STORAGE = frozenset({'CSIDriver', 'StorageClass'})
-# What runs in a cluster is nearer to the cause than every object of the management cluster.
-IN_CLUSTER, IN_POD = 20, 21
-MOST_EVENTS = 2
 # An API server that starts, or whose etcd elects, answers so; a kind of a new addon is found a little later.
 BUSY = frozenset({404, 429, 500, 503, 504})
 REVIEW = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
@@ -41,7 +37,7 @@ def finish(run: Deployment, version: PlannedVersion) -> None:
     run.step('control plane initialized', started)
     with setup.connect(kubeconfig(run)) as workload:
         wanted = _addons(run, version, workload)
-        _machines(run)
+        _machines(run, workload)
         _inside(run, workload, wanted)
 
 
@@ -83,7 +79,7 @@ def _addons(run: Deployment, version: PlannedVersion, workload: Workload) -> lis
     return wanted
 
 
-def _machines(run: Deployment) -> None:
+def _machines(run: Deployment, workload: Workload) -> None:
     started, setup, name = run.clock.monotonic(), run.setup, run.cluster
 
     def plane() -> Object | None:
@@ -96,15 +92,19 @@ def _machines(run: Deployment) -> None:
 
         return look
 
+    def more() -> list[Complaint]:
+        # warnings of a cluster that comes up are many, and harmless; what crashes or is silent is not
+        return [complaint for complaint in in_cluster(workload) if complaint.depth > IN_CLUSTER]
+
     run.state.facts['machines'] = count = machine_count(_cluster(run))
-    watch(run, 'KubeadmControlPlane', f'KubeadmControlPlane of {name}', plane)
+    watch(run, 'KubeadmControlPlane', f'KubeadmControlPlane of {name}', plane, more)
     run.step('control plane', started)
     started = run.clock.monotonic()
-    watch(run, 'Machines', f'Machines of {name}', of_kind('Machine', count))
-    watch(run, 'MachineDeployments', f'MachineDeployments of {name}', of_kind('MachineDeployment'))
+    watch(run, 'Machines', f'Machines of {name}', of_kind('Machine', count), more)
+    watch(run, 'MachineDeployments', f'MachineDeployments of {name}', of_kind('MachineDeployment'), more)
     run.step('machines', started)
     started = run.clock.monotonic()
-    watch(run, 'Available', f'Cluster {name}', lambda: _cluster(run))
+    watch(run, 'Available', f'Cluster {name}', lambda: _cluster(run), more)
     run.step('cluster available', started)
 
 
@@ -162,15 +162,3 @@ def _may_everything(workload: Workload, name: str) -> None:
     if not (answer.get('status') or {}).get('allowed'):
         why = (answer.get('status') or {}).get('reason') or 'no'
         raise ProductProblem('may not do everything in', f'Cluster {name}', why, "look at the cluster's RBAC")
-
-
-def in_cluster(workload: Workload) -> list[Complaint]:
-    """What the cluster itself says is wrong in kube-system: images that nobody has, then the last warnings."""
-    try:
-        pods, events = workload.list('v1', 'Pod', SYSTEM), workload.list('v1', 'Event', SYSTEM)
-    except Problem:
-        return []  # a dead API server is told by the wait itself
-    missing = [Complaint('image', 'Pod', text, IN_POD) for text in imageless(pods)]
-    latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
-    warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]
-    return missing + warned[-MOST_EVENTS:]

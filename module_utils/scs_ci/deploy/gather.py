@@ -111,12 +111,12 @@ def must_gather(api: Api, space: str, cluster: str, place: Path, redactor: Redac
     objects = of_cluster(api, space, cluster) + [
         obj for version, kind in OF_SPACE for obj in listed(api, version, kind, space)
     ]
-    written = [_write(place / 'objects' / f'{kind}.yaml', group, redactor) for kind, group in _by_kind(objects)]
+    written = [write(place / 'objects' / f'{kind}.yaml', group, redactor) for kind, group in _by_kind(objects)]
     try:
         events: Sequence[Object] = api.events(space)
-    except Problem as problem:
+    except Problem as problem:  # a dead plane: the controllers' logs are what there is
         events = [{'error': str(problem)}]
-    written.append(_write(place / 'events.yaml', events, redactor))
+    written.append(write(place / 'events.yaml', events, redactor))
     for controller, text in log_texts(logs).items():
         path = place / 'logs' / f'{controller}.log'
         files.write_atomic(path, redactor.text(text))
@@ -131,7 +131,8 @@ def _by_kind(objects: Iterable[Object]) -> list[tuple[str, list[Object]]]:
     return sorted(groups.items())
 
 
-def _write(path: Path, objects: Iterable[Object], redactor: Redactor) -> Path:
+def write(path: Path, objects: Iterable[Object], redactor: Redactor) -> Path:
+    """Objects as one YAML file, without secrets; returns its path."""
     text = yaml.safe_dump_all([redactor.data(_lean(obj)) for obj in objects], sort_keys=False, allow_unicode=True)
     files.write_atomic(path, text)
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from ..core.errors import Problem, ProductProblem, ToolProblem
 from ..core.records import PlannedVersion
 from ..core.run import StageRun
 from ..plane.kube import Refused
-from . import gather, objects
+from . import gather, gather_below, objects
 from .deployment import Deployment, Overrides, Render, Setup, first, watch
-from .finish import finish
+from .finish import finish, kubeconfig
 from .kinds import (
     CLUSTERS,
     CLUSTERS_V2,
@@ -208,16 +208,34 @@ def _control_plane_machines(run: Deployment) -> set[str]:
 
 
 def _gather(run: Deployment) -> None:
-    """Must-gather on the way out; a failure in it is told and never hides the first one."""
-    place = run.state.directory / 'must-gather'
-    redactor = run.state.run.redactor
-    try:
-        written = gather.must_gather(run.setup.api, run.setup.space, run.cluster, place, redactor, run.setup.logs)
-    except (Problem, OSError) as error:
-        run.state.say(f'must-gather failed: {error}')
-        return
-    for path in written:
-        run.state.artifact(path)
+    """Must-gather on the way out; a failure in a part of it is told, and hides neither the others nor the first one."""
+    place, redactor, setup = run.state.directory / 'must-gather', run.state.run.redactor, run.setup
+
+    def cloud() -> list[Path]:
+        objects = gather.of_cluster(setup.api, setup.space, run.cluster)
+        return gather_below.gather_cloud(setup.view, run.cluster, objects, place, redactor) if setup.view else []
+
+    def inside() -> list[Path]:
+        if setup.connect is None or setup.until != 'cluster':
+            return []
+        with setup.connect(kubeconfig(run)) as workload:
+            return gather_below.gather_cluster(workload, place, redactor)
+
+    parts: dict[str, Callable[[], list[Path]]] = {
+        'management cluster': lambda: gather.must_gather(
+            setup.api, setup.space, run.cluster, place, redactor, setup.logs
+        ),
+        'cloud': cloud,
+        'cluster': inside,
+    }
+    for what, part in parts.items():
+        try:
+            written = part()
+        except (Problem, OSError) as error:
+            run.state.say(f'must-gather of the {what} failed: {" ".join(str(error).split())}')
+            continue
+        for path in written:
+            run.state.artifact(path)
 
 
 def class_archive(directory: Path, release: Release) -> Path:

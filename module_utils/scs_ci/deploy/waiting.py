@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..core.clock import Clock, Expired, wait
@@ -59,6 +59,14 @@ LIMITS = {
 }
 # Between two looks at the API server; it is near and cheap to ask, and steps often end within a second.
 PAUSE = 0.5
+
+
+def limit_of(kind: str, patience: float, own: Mapping[str, float]) -> Limit:
+    """The bound of a wait: the usual one times patience, or the caller's own seconds."""
+    usual = LIMITS[kind]
+    if kind not in own:
+        return usual.times(patience)
+    return dataclasses.replace(usual, seconds=own[kind], reason=f'as asked, {usual.seconds:.0f} s are usual')
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Played:
     def events(self, namespace: str) -> list[dict[str, Any]]:
         return self.objects['Event']
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, **wish: Any) -> Any:
         return {'status': {'allowed': self.allowed}}
 
 

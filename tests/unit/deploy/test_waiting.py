@@ -10,7 +10,7 @@ import pytest
 
 from scs_ci.core import errors
 from scs_ci.deploy.diagnosis import Complaint
-from scs_ci.deploy.waiting import LIMITS, Limit, await_ready
+from scs_ci.deploy.waiting import LIMITS, Limit, await_ready, limit_of
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +102,10 @@ def test_covered_failure_is_remembered() -> None:
 def test_every_limit_has_a_reason() -> None:
     assert all(limit.reason and limit.seconds > 0 for limit in LIMITS.values())
     assert LIMITS['Cluster'].times(0.5).seconds == LIMITS['Cluster'].seconds / 2
+
+
+def test_a_limit_of_ones_own_is_not_multiplied_and_says_so() -> None:
+    assert limit_of('Machines', 2, {}).seconds == 2 * LIMITS['Machines'].seconds
+    own = limit_of('Machines', 2, {'Machines': 7})
+    assert own.seconds == 7
+    assert own.reason == f'as asked, {LIMITS["Machines"].seconds:.0f} s are usual'

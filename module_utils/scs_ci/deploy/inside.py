@@ -1,0 +1,121 @@
+"""What a cluster itself says is wrong: pods without image, place or peace, silent nodes, and the last warnings."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..core.errors import Problem
+from ..plane.kube import Refused
+from .addons import Workload
+from .diagnosis import Complaint, complaints
+from .kinds import Object, condition, condition_text, is_true, name_of, status
+from .usable import imageless
+
+SYSTEM = 'kube-system'
+# What runs in a cluster is nearer to the cause than every object of the management cluster. A pod that crashes explains
+# the nodes that wait for it; an image that nobody has explains the pod.
+IN_CLUSTER, IN_NODE, IN_POD = 20, 21, 22
+MOST_EVENTS = 2
+MOST_PODS = 3
+LOG_LINES = 20  # of a crashed container; its last line tells why
+# One question of diagnosis; neither a dead API server nor the kubelet of a dead node answers at all.
+LOG_SECONDS = 10
+
+
+def in_cluster(workload: Workload) -> list[Complaint]:
+    """Complaints of kube-system, the nearest to the cause first; none when the API does not answer: that is told by
+    the wait itself."""
+    try:
+        demand_answer(workload)
+        pods, events = workload.list('v1', 'Pod', SYSTEM), workload.list('v1', 'Event', SYSTEM)
+        nodes = workload.list('v1', 'Node')
+    except Problem:
+        return []
+    missing = [Complaint('image', 'Pod', text, IN_POD) for text in imageless(pods)]
+    crashed = [_crash(workload, pod, container) for pod, container in crashes(pods)[:MOST_PODS]]
+    latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
+    warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]
+    return [*missing, *crashed, *unscheduled(pods), *silent_nodes(nodes), *warned[-MOST_EVENTS:]]
+
+
+def demand_answer(workload: Workload) -> None:
+    """Raise Unreachable soon where the API answers nobody: the client's discovery has no limit of its own."""
+    with contextlib.suppress(Refused):  # that is an answer
+        workload.call('GET', '/livez', timeout=LOG_SECONDS, parse=False)
+
+
+def crashes(pods: Iterable[Object]) -> list[tuple[Object, dict[str, Any]]]:
+    """Pods with the status of a container that ended badly and is started again and again."""
+    found = []
+    for pod in pods:
+        of_pod = status(pod)
+        for container in [*(of_pod.get('initContainerStatuses') or ()), *(of_pod.get('containerStatuses') or ())]:
+            ended = ended_badly(container)
+            if ended and not container.get('ready'):
+                found.append((pod, container))
+    return found
+
+
+def ended_badly(container: dict[str, Any]) -> dict[str, Any]:
+    """How the container ended when it last did, if that was bad: {exitCode, reason, message}; empty otherwise."""
+    states = [container.get('state') or {}, container.get('lastState') or {}]
+    ended = next((state['terminated'] for state in states if state.get('terminated')), None)
+    waiting = (states[0].get('waiting') or {}).get('reason')
+    if ended and (ended.get('exitCode') or waiting == 'CrashLoopBackOff'):
+        return dict(ended)
+    if waiting in ('CreateContainerConfigError', 'CreateContainerError', 'RunContainerError'):
+        return {'reason': waiting, 'message': states[0]['waiting'].get('message') or ''}
+    return {}
+
+
+def _crash(workload: Workload, pod: Object, container: dict[str, Any]) -> Complaint:
+    ended = ended_badly(container)
+    how = f'exit code {ended["exitCode"]}' if ended.get('exitCode') is not None else ''
+    how = ', '.join(part for part in (str(ended.get('reason') or ''), how) if part)
+    said = ended.get('message') or last_words(workload, pod, str(container.get('name')))
+    times = f' after {container["restartCount"]} restarts' if container.get('restartCount') else ''
+    text = f'container {container.get("name")} crashes ({how}{times})'
+    said = ' '.join(str(said).split())
+    return Complaint(f'pod {name_of(pod)}', 'Pod', f'{text}: {said}' if said else text, IN_POD)
+
+
+def last_words(workload: Workload, pod: Object, container: str) -> str:
+    """The last line that a container wrote; empty when nobody can tell."""
+    for previous in (False, True):
+        try:
+            text = pod_log(workload, pod, container, previous=previous, lines=LOG_LINES)
+        except Problem:
+            continue
+        if text.strip():
+            return text.strip().splitlines()[-1]
+    return ''
+
+
+def pod_log(workload: Workload, pod: Object, container: str, *, previous: bool, lines: int) -> str:
+    """The end of a container's log, of the one before its restart when `previous`. Raises Refused, Unreachable."""
+    place = f'/api/v1/namespaces/{pod["metadata"].get("namespace") or SYSTEM}/pods/{name_of(pod)}/log'
+    wish = f'container={container}&tailLines={lines}{"&previous=true" if previous else ""}'
+    return str(workload.call('GET', f'{place}?{wish}', timeout=LOG_SECONDS, parse=False))
+
+
+def unscheduled(pods: Iterable[Object]) -> list[Complaint]:
+    """Pods that no node takes, with the scheduler's words."""
+    found = [(pod, condition(pod, 'PodScheduled')) for pod in pods]
+    told = [
+        Complaint(f'pod {name_of(pod)}', 'Pod', f'is not scheduled: {entry.get("message")}', IN_CLUSTER)
+        for pod, entry in found
+        if entry.get('status') == 'False' and entry.get('message')
+    ]
+    return told[:1]  # the others wait for the same
+
+
+def silent_nodes(nodes: Iterable[Object]) -> list[Complaint]:
+    """Nodes that told something once and no more, unlike those that wait for a pod network."""
+    return [
+        Complaint(f'node {name_of(node)}', 'Node', condition_text(condition(node, 'Ready')), IN_NODE)
+        for node in nodes
+        if condition(node, 'Ready').get('status') == 'Unknown' and not is_true(node, 'Ready')
+    ]
