@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import cache, launch, programs, tools
+from . import cache, launch, paths, programs, tools
 from .problems import PASSED, USAGE, SetupProblem
 
 NODE, E2E = 'node-', 'e2e-'
 # No conformance at all; the others are what `scs-ci conformance --select` knows.
 NO_SPECS = 'none'
 SPECS = (NO_SPECS, 'smoke', 'quick', 'certified')
+# Selections with specs that cannot pass in the sandbox.
+WAIVED = ('quick', 'certified')
 EXAMPLE = 'examples/cluster-stacks'
 
 
@@ -80,6 +82,8 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
     values: dict[str, Any] = {'control_planes': extent.control_planes, 'workers': extent.workers}
     if extent.specs != NO_SPECS:
         values['conformance'] = extent.specs
+    if extent.specs in WAIVED:
+        values['waivers'] = str(paths.CHECKOUT / 'sandbox/waivers.yaml')
     if extent.variables:
         values['variables'] = {'*': dict(extent.variables)}
     return values
@@ -100,10 +104,10 @@ def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str
         plan = json.loads((Path(folder) / 'plan.json').read_text())
     wanted = planned(plan)
     known = [name.removeprefix(NODE) for name in programs.sets() if name.startswith(NODE)]
-    for minor, paths in wanted.items():
+    for minor, of_it in wanted.items():
         if minor not in known:
             raise SetupProblem(
-                f'cannot make clusters of {", ".join(paths)}',
+                f'cannot make clusters of {", ".join(of_it)}',
                 f'Kubernetes {minor} is not among those that machines of the sandbox are built of: {", ".join(known)}',
                 'leave it out with STACKS=..., or stop before machines with E2E=infra',
                 USAGE,

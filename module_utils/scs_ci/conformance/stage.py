@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from .judge import CERTIFICATION, demand_version, judge
 from .model import Request, Result, Runner
 
 DIRECTORY = 'conformance'
+# How images of the sandbox tell of one: 'test image httpd: served by busybox'.
+TOLD = re.compile('test image ([^ :]+)')
 SHOWN = 60  # characters of an expression in a line of progress
 SUMMARY = 'conformance-summary.json'
 
@@ -41,7 +44,7 @@ def conformance(state: StageRun, kubeconfig: Path, server: str, planned: str, se
     """Run and judge. server, planned: Kubernetes versions of the API server and of the plan."""
     runner = setup.runner.version()
     state.facts.update({'runner': setup.runner.name, 'runner_version': runner or server, 'server_version': server})
-    state.facts.update({'selection': setup.selection or 'focus', 'stand_ins': list(setup.stand_ins)})
+    state.facts.update({'selection': setup.selection or 'focus', 'stand_ins': _stand_ins(setup)})
     state.simulated.update(setup.simulated, (f'test image {name} (stand-in)' for name in setup.stand_ins))
     demand_version(runner, server, planned)
     request = dataclasses.replace(_request(setup, state), kubeconfig=kubeconfig)
@@ -52,6 +55,12 @@ def conformance(state: StageRun, kubeconfig: Path, server: str, planned: str, se
     evidence = setup.runner.run(request, place, state.say, state.run.clock)
     result = judge(request, evidence, place)
     _record(state, result, [evidence.log])
+
+
+def _stand_ins(setup: Setup) -> list[str]:
+    """Names of the test images that are not the real ones: those that were given, and those that the cloud tells."""
+    told = (found[1] for word in setup.simulated if (found := TOLD.match(word)))
+    return list(dict.fromkeys((*setup.stand_ins, *told)))
 
 
 def _request(setup: Setup, state: StageRun) -> Request:

@@ -74,6 +74,7 @@ def _make(place: Path, kubernetes: str, tools: Path, versions: Mapping[str, str]
     images = contents.images(wanted, tools / 'bin', versions, debian)
     images += contents.addons(tools / 'bin', versions, debian)
     if suite.PROGRAM in versions:
+        images += contents.images(suite.ALSO, tools / 'bin', versions, debian)
         images += suite.images(tools / 'bin', files.ensure(home, suite.PACKAGES))
     machine = platform.machine()
     with tempfile.TemporaryDirectory(dir=place) as scratch:

@@ -67,10 +67,12 @@ WEB_SERVERS = {
 }
 AGNHOST_TAG = '2.56'
 PICTURES, PICTURES_TAG = ('kitten', 'nautilus'), '1.7'
+# Images of Kubernetes itself under tags that only specs ask for: etcd beside the sample API server.
+ALSO = ('registry.k8s.io/etcd:3.6.4-0',)
 
 
 def images(programs: Path, debian: Path) -> list[Image]:
-    """The images. programs: directory with agnhost. debian: tree of PACKAGES (files.ensure)."""
+    """The images. programs: directory with those of the set test-images. debian: tree of PACKAGES (files.ensure)."""
     shell = _shell(debian)
     agnhost = _agnhost(programs / PROGRAM, shell)
     return [
@@ -78,6 +80,10 @@ def images(programs: Path, debian: Path) -> list[Image]:
         _named(('busybox:1.37.0-1', 'busybox:1.36.1-1'), shell, ('sh',), 'busybox: of Debian; its shell is bash'),
         _named(('jessie-dnsutils:1.7',), shell, ('sleep', '1000000'), 'jessie-dnsutils: of this Debian'),
         replace(_named(('nonroot:1.4',), shell, ('sh', '-c', 'id; sleep 1000000')), user='1234'),
+        # with the bits that make it root, which the specs keep it from
+        _single('nonewprivs:1.3', '/usr/local/bin/nnp', programs / 'nonewprivs', shell, mode=0o6755),
+        _single('regression-issue-74839:1.2', '/regression', programs / 'regression-issue-74839', shell),
+        _single('sample-apiserver:1.29.2', '/sample-apiserver', programs / 'sample-apiserver', shell),
         *(_picture(name, agnhost) for name in PICTURES),
         *(image for name, web in WEB_SERVERS.items() for image in _web(name, web, shell)),
     ]
@@ -124,6 +130,11 @@ def _certificate() -> tuple[Entry, Entry]:
 def _named(names: tuple[str, ...], shell: tuple[Entry, ...], command: tuple[str, ...], told: str = '') -> Image:
     simulated = (f'test image {told}',) if told else ()
     return Image(tuple(f'{REGISTRY}/{name}' for name in names), (shell,), (), command, simulated=simulated)
+
+
+def _single(name: str, inside: str, program: Path, shell: tuple[Entry, ...], mode: int = 0o755) -> Image:
+    own = (Entry(inside, mode, source=program),)
+    return Image((f'{REGISTRY}/{name}',), (shell, own), (inside,))
 
 
 def _picture(name: str, agnhost: Image) -> Image:

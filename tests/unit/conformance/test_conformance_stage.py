@@ -80,6 +80,14 @@ def test_record_of_a_green_stage_names_stand_ins(run: RunDirectory) -> None:
     assert (runner.asked.kubeconfig, runner.asked.skip) == (Path('kc'), '')
 
 
+def test_stand_ins_that_the_cloud_tells_count(run: RunDirectory) -> None:
+    told = 'test image httpd: served by busybox'
+    record = played(run, Played(report(case(RUNS))), stand_ins=('nginx',), simulated=('hypervisor', told))
+    assert record.facts['stand_ins'] == ['nginx', 'httpd']
+    assert record.simulated == ('hypervisor', told, 'test image nginx (stand-in)')
+    assert 'a test, never a certification' in record.reason
+
+
 def test_record_of_a_red_stage_names_specs(run: RunDirectory) -> None:
     record = played(run, Played(MIXED, LOG, 1), selection='', request=request(skip='x'))
     assert (record.outcome, record.verdict) == (Outcome.FAILED, 'product')

@@ -39,6 +39,8 @@ def test_the_playbook_learns_of_machines_only_with_machines() -> None:
     assert stages.extra_variables(stages.EXTENTS['infra']) == {}
     full = stages.extra_variables(stages.EXTENTS['full'])
     assert full['conformance'] == 'quick'
+    assert Path(full['waivers']).is_file()
+    assert 'waivers' not in stages.extra_variables(stages.EXTENTS['cluster']), 'all of smoke pass'
     assert full['variables']['*']['apiServerLoadBalancer'] == 'octavia-ovn'
 
 
