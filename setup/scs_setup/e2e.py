@@ -16,13 +16,13 @@ from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 STATUS_SECONDS = 60
 
 # What decides how far it goes, beside its default.
-FAR = ('E2E', 'CONTROL_PLANES', 'WORKERS', 'CONFORMANCE')
+FAR = ('E2E', 'CONTROL_PLANES', 'WORKERS', 'CONFORMANCE', 'CNI')
 
 
 @dataclass(frozen=True)
 class Request:
     """What to test; '' leaves it to the playbook's defaults. keep: sandbox and everything in its cloud stay. words: as
-    they were given, of what decides how far it goes."""
+    they were given, of what decides how far it goes. cni: pod network of machines."""
 
     checkout: str = ''
     stacks: str = ''
@@ -33,6 +33,7 @@ class Request:
     keep: bool = False
     extent: stages.Extent = stages.EXTENTS[stages.DEFAULT]
     words: tuple[tuple[str, str], ...] = ()
+    cni: str = 'none'
 
 
 def request(environ: Mapping[str, str]) -> Request:
@@ -50,6 +51,7 @@ def request(environ: Mapping[str, str]) -> Request:
         name=environ.get('SANDBOX', '').strip() or 'default',
         keep=environ.get('KEEP', '').strip() not in ('', '0'),
         extent=stages.chosen(environ),
+        cni=stages.pod_network(environ, _directory(environ, 'CHECKOUT')),
         words=tuple((name, environ[name].strip()) for name in FAR if environ.get(name, '').strip()),
     )
 
@@ -109,7 +111,7 @@ def main(asked: Request) -> int:
     variables = extra_variables(asked, run_dir)
     sandbox = ['scs-sandbox', '--name', asked.name]
     wish = ['--charts', asked.charts] if asked.charts else []
-    wish += ['--machines', *minors] if minors else []
+    wish += ['--machines', *minors, '--cni', asked.cni] if minors else []
     if not asked.keep and _is_up(sandbox, env):
         cache.say(f'the sandbox {asked.name} was up before, so it stays up')
         asked = replace(asked, keep=True)

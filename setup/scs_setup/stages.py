@@ -89,6 +89,18 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
     return values
 
 
+def pod_network(environ: Mapping[str, str], checkout: str) -> str:
+    """Value of `scs-sandbox up --cni`: what make hands over as CNI, else 'none' for the example, whose own network's
+    images are built from source, and 'provided' for other stacks, for nobody here has their images (cilium). Not both
+    at once: pods of two networks would get the same addresses.
+
+    Raises:
+        SetupProblem: neither of the two.
+    """
+    default = 'none' if checkout in ('', str(paths.CHECKOUT / EXAMPLE)) else 'provided'
+    return _one_of(environ, 'CNI', ('none', 'provided'), default)
+
+
 def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str]) -> tuple[list[str], int]:
     """Minors of Kubernetes ('1.34') of the versions that will be deployed, and 0; none and an exit code if discover
     said why not. All of them can be machines.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_setup import e2e, stages, tools
+from scs_setup import e2e, paths, stages, tools
 from scs_setup.problems import SetupProblem
 
 pytestmark = pytest.mark.unit
@@ -99,3 +99,13 @@ def test_programs_of_several_sets_lie_in_one_directory(tmp_path: Path, monkeypat
     assert (both / 'bin/etcd').samefile(tmp_path / 'plane/bin/etcd')
     assert (both / 'manifests-src/capo').is_dir()
     assert json.loads((both / 'versions.json').read_text()) == {'etcd': 'v1', 'ginkgo-1.34': 'v1', 'go': 'go1.26'}
+
+
+def test_only_the_example_has_a_pod_network_of_its_own(tmp_path: Path) -> None:
+    example = str(paths.CHECKOUT / stages.EXAMPLE)
+    assert Path(example).is_dir()
+    assert stages.pod_network({}, '') == stages.pod_network({}, example) == 'none'
+    assert stages.pod_network({}, str(tmp_path)) == 'provided'
+    assert e2e.request({'CHECKOUT': str(tmp_path), 'CNI': 'none'}).cni == 'none'
+    with pytest.raises(SetupProblem, match='cannot use CNI=cilium'):
+        stages.pod_network({'CNI': 'cilium'}, '')
