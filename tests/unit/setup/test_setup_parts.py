@@ -183,7 +183,9 @@ def test_problems_end_in_their_exit_code_and_no_traceback(capsys: pytest.Capture
 
 def test_request_reads_what_make_exports(tmp_path: Path) -> None:
     asked = e2e.request({'CHECKOUT': str(tmp_path), 'STACKS': 'a,b', 'CHARTS': '', 'KEEP': '1', 'RUN_DIR': 'r'})
-    assert asked == e2e.Request(checkout=str(tmp_path), stacks='a,b', keep=True, run_dir=str(Path('r').resolve()))
+    run_dir = str(Path('r').resolve())
+    wanted = e2e.Request(checkout=str(tmp_path), stacks='a,b', keep=True, run_dir=run_dir, cni='provided')
+    assert asked == wanted
     assert e2e.request({}) == e2e.Request()
     assert e2e.extra_variables(e2e.Request(stacks='a'), '/run') == [
         *('--extra-vars', '{"cloud": "sandbox"}'),
