@@ -171,8 +171,8 @@ def _inside(place: Place, command: str) -> None:
     cache.say(f'fresh: {command}')
     tree = shlex.quote(str(place.tree))
     script = f"""set -eu
-mount --bind /dev {tree}/dev
-mount --bind /sys {tree}/sys
+mount --rbind /dev {tree}/dev
+mount --rbind /sys {tree}/sys
 cp -L /etc/resolv.conf {tree}/etc/resolv.conf
 exec env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot {tree} sh -c {
         shlex.quote(f'set -a; . /etc/environment; cd {CHECKOUT}; {command}')
