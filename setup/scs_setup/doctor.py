@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,17 +165,30 @@ def python() -> Finding:
 
 
 STATIC: tuple[Callable[[], Finding], ...] = (python, go, disk)
+# What no package brings.
+HOST: tuple[Callable[[], Finding], ...] = (root, namespaces, overlay, control_groups, bridge_filter)
 SANDBOX: tuple[Callable[[], Finding], ...] = (
-    root,
-    namespaces,
-    overlay,
-    control_groups,
+    *HOST,
     lambda: packages('sandbox'),
     nftables,
-    bridge_filter,
     watches,
     memory,
 )
+
+
+def demand(looks: Iterable[Callable[[], Finding]] = HOST) -> None:
+    """Refuse a machine before minutes go by with environments and programs for it.
+
+    Raises:
+        SetupProblem: something is missing; all of it is told at once.
+    """
+    lacking = [finding for finding in (look() for look in looks) if finding.cure]
+    if lacking:
+        raise SetupProblem(
+            'cannot run the sandbox on this machine',
+            '; '.join(f'{finding.subject}: {finding.state}' for finding in lacking),
+            '; '.join(finding.cure for finding in lacking),
+        )
 
 
 def examine() -> list[Part]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import apt, bundle, cache, environments, launch, paths, stages
+from . import apt, bundle, cache, doctor, environments, launch, paths, stages
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 
 # It looks at processes and one socket; seconds only on a machine that is busy with other sandboxes.
@@ -96,6 +96,7 @@ def repeat(asked: Request) -> str:
 
 def main(asked: Request) -> int:
     """Run it and return the exit code of the project (0, 1, 2, 3, 4)."""
+    doctor.demand()
     apt.ensure('sandbox')
     openstack = environments.ensure('openstack')
     launch.terminate_like_interrupt()

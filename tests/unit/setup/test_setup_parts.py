@@ -258,3 +258,14 @@ def test_doctor_says_what_works_and_how_to_cure_the_rest() -> None:
         'works          static checks',
         'does not work  sandbox',
     ]
+
+
+def test_a_machine_that_cannot_hold_a_sandbox_is_refused_at_once_with_every_cure() -> None:
+    good = doctor.Finding('root', 'yes')
+    overlay = doctor.Finding('overlay', 'no', 'use another kernel')
+    bridge = doctor.Finding('bridge netfilter', 'not loaded', 'modprobe br_netfilter')
+    doctor.demand([lambda: good])
+    with pytest.raises(SetupProblem, match='cannot run the sandbox') as caught:
+        doctor.demand([lambda: good, lambda: overlay, lambda: bridge])
+    assert caught.value.answer == 'overlay: no; bridge netfilter: not loaded'
+    assert caught.value.next_step == 'use another kernel; modprobe br_netfilter'
