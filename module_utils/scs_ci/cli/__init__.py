@@ -23,6 +23,7 @@ COMMANDS = {
     'bundle': ('bundle', 'pack scs-ci for a plane host'),
     'deploy': ('deploy', 'create clusters from published releases'),
     'conformance': ('conformance', 'run conformance specs on the clusters of a run'),
+    'upgrade': ('upgrade', 'upgrade the clusters of a run to the next release of their stack'),
     'purge': ('purge', 'delete everything of a run and prove it'),
     'report': ('report', 'turn a run directory into a verdict'),
 }

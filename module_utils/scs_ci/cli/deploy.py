@@ -43,6 +43,34 @@ MACHINE = 'machine'
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    add_place(parser)
+    parser.add_argument(
+        '--variables',
+        type=Path,
+        metavar='FILE',
+        help="YAML: stack path, version key or '*' to values of cluster class variables",
+    )
+    parser.add_argument(
+        '--until',
+        choices=('topology', 'server', 'cluster'),
+        help="'topology' needs no cloud (default: server where machines are simulated, else cluster)",
+    )
+    parser.add_argument('--control-planes', type=_odd, default=1, metavar='N', help='1, 3 or 5 (default 1)')
+    parser.add_argument('--workers', type=_count, default=1, metavar='N', help='machines that are no control plane (1)')
+    parser.add_argument(
+        '--zone',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='failure domain of workers, which spread over all',
+    )
+    parser.add_argument(
+        '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
+    )
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Options that say where clusters are and what is needed to follow them."""
     add_run(parser)
     add_versions(parser)
     parser.add_argument(
@@ -52,12 +80,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         '--clouds', type=Path, metavar='FILE', help='clouds.yaml for the clusters (default: OS_CLIENT_CONFIG_FILE)'
     )
     parser.add_argument('--cloud', metavar='NAME', help="cloud for the clusters (default: the run's)")
-    parser.add_argument(
-        '--variables',
-        type=Path,
-        metavar='FILE',
-        help="YAML: stack path, version key or '*' to values of cluster class variables",
-    )
     parser.add_argument('--tools', type=Path, metavar='DIR', help='directory of the programs (default: SCS_CI_TOOLS)')
     parser.add_argument(
         '--simulated', default='', metavar='LIST', help='what is not real in this cloud, e.g. hypervisor,machine'
@@ -77,29 +99,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar='WAIT=SECONDS',
         help=f'limit of one wait, instead of the usual one: {", ".join(LIMITS)}',
     )
-    parser.add_argument(
-        '--until',
-        choices=('topology', 'server', 'cluster'),
-        help="'topology' needs no cloud (default: server where machines are simulated, else cluster)",
-    )
-    parser.add_argument('--control-planes', type=_odd, default=1, metavar='N', help='1, 3 or 5 (default 1)')
-    parser.add_argument('--workers', type=_count, default=1, metavar='N', help='machines that are no control plane (1)')
-    parser.add_argument(
-        '--zone',
-        action='append',
-        default=[],
-        metavar='NAME',
-        help='failure domain of workers, which spread over all',
-    )
     parser.add_argument('--checkout', type=Path, metavar='PATH', help='default: the checkout of the run')
     parser.add_argument(
         '--charts', type=Path, metavar='DIR', help='charts as <host>/<path>/index.yaml (or SCS_CI_CHARTS)'
     )
     parser.add_argument(
         '--plane-logs', type=Path, metavar='DIR', help="the controllers' logs (default: the run's plane)"
-    )
-    parser.add_argument(
-        '--delete', action='store_true', help='delete the clusters of the run and wait until they are gone'
     )
 
 
@@ -129,24 +134,31 @@ def run(options: argparse.Namespace) -> int:
     if options.delete:
         return _delete(directory, Api(_kubeconfig(options, directory)))
     chosen = [directory.version(key) for key in options.version] or directory.plan().versions
-    setup = _setup(options, directory) if any('deploy' in version.stages for version in chosen) else None
+    setup = make_setup(options, directory) if any('deploy' in version.stages for version in chosen) else None
 
     def body(state: StageRun, version: PlannedVersion) -> None:
         if setup is None:
             raise AssertionError('a version without the stage is skipped before its body')
-        try:
+        with blaming_plane(directory, f'deploy {version.key}'):
             stage.deploy(state, version, setup)
-        except Problem as problem:
-            if lost := _lost_processes(directory):
-                raise ToolProblem(
-                    f'cannot deploy {version.key} without',
-                    f'process {", ".join(lost)} of the management plane',
-                    f'ended by itself, so: {problem.reason}',
-                    "see 'scs-ci plane status' and its logs, start it with 'scs-ci plane up', then deploy again",
-                ) from problem
-            raise
 
     return show(version_stage(directory, 'deploy', body, tuple(options.version)), options.json)
+
+
+@contextlib.contextmanager
+def blaming_plane(directory: RunDirectory, what: str) -> Iterator[None]:
+    """A problem in the block gets a better cause when a process of the run's own plane has ended."""
+    try:
+        yield
+    except Problem as problem:
+        if lost := _lost_processes(directory):
+            raise ToolProblem(
+                f'cannot {what} without',
+                f'process {", ".join(lost)} of the management plane',
+                f'ended by itself, so: {problem.reason}',
+                "see 'scs-ci plane status' and its logs, start it with 'scs-ci plane up', then try again",
+            ) from problem
+        raise
 
 
 def _delete(directory: RunDirectory, api: Api) -> int:
@@ -158,7 +170,7 @@ def _delete(directory: RunDirectory, api: Api) -> int:
     return Exit.PASSED
 
 
-def _setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
+def make_setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Setup:
     """All inputs read, so that a wrong one is a usage error; the cloud is asked later, within the stage."""
     simulated = tuple(word for word in options.simulated.split(',') if word)
     until = options.until or ('server' if MACHINE in simulated else 'cluster')

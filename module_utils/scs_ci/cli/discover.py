@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--cloud', default='', metavar='NAME', help='name in clouds.yaml')
     parser.add_argument('--tier', default='e2e', choices=sorted(planning.TIERS), help='how much to test (default e2e)')
     parser.add_argument('--conformance', action='store_true', help='plan conformance after deploy, too')
+    parser.add_argument('--upgrade', action='store_true', help='plan an upgrade to the next release after all that')
     parser.add_argument(
         '--owner', default=os.environ.get('USER', 'unknown'), metavar='NAME', help='who pays for the run'
     )
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> Exit:
     places = discover.choose(discover.find(checkout), options.stacks.split(','))
     chosen = _reasons(options, checkout, places)
     stacks = [_load(checkout, place) for place in places if place.path in chosen]
-    plan = planning.make_plan(stacks, chosen, options.tier, conformance=options.conformance)
+    more = [stage for stage in planning.MORE_STAGES if getattr(options, stage)]
+    plan = planning.make_plan(stacks, chosen, options.tier, more=more)
     directory = RunDirectory.create(options.run, _info(options, checkout, stacks))
     directory.write_plan(plan)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from ..core.clock import Clock
 from ..core.errors import ToolProblem
 from ..core.outcome import Exit
 from ..core.records import PlannedVersion
@@ -21,11 +24,16 @@ from .common import add_run, add_versions, open_run, show
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_versions(parser)
+    add_registry(parser)
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    """Where releases are pushed."""
     parser.add_argument('--registry', required=True, metavar='HOST[:PORT]/REPOSITORY', help='where to push')
     parser.add_argument(
         '--ca', type=Path, metavar='FILE', help="CA of the registry's certificate (default: the system's)"
     )
-    parser.epilog = 'The account comes from OCI_USERNAME and OCI_PASSWORD.'
+    parser.epilog = 'The account of the registry comes from OCI_USERNAME and OCI_PASSWORD.'
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -37,13 +45,8 @@ def run(options: argparse.Namespace) -> Exit:
     def body(state: StageRun, version: PlannedVersion) -> None:
         built = _built(directory, version)
         tag = built['tag']
-        annotations = {
-            'kubernetesVersion': built['kubernetes'],
-            'hash': built['hash'][:SUFFIX],
-            'org.opencontainers.image.created': timestamp(directory.clock.now()),
-        }
         files = read_release(state.directory / RELEASES / tag)
-        done = publish(files, tag, annotations, repository)
+        done = publish(files, tag, manifest_annotations(built, directory.clock), repository)
         state.facts.update(
             built, reference=done.reference, digest=done.digest, new=done.new, repository=str(repository)
         )
@@ -51,6 +54,15 @@ def run(options: argparse.Namespace) -> Exit:
         state.say(f'{done.reference}@{done.digest}')
 
     return show(version_stage(directory, 'publish', body, tuple(options.version)), options.json)
+
+
+def manifest_annotations(built: Mapping[str, Any], clock: Clock) -> dict[str, str]:
+    """Annotations of a release's manifest, as csctl writes them. built: facts of the build."""
+    return {
+        'kubernetesVersion': built['kubernetes'],
+        'hash': built['hash'][:SUFFIX],
+        'org.opencontainers.image.created': timestamp(clock.now()),
+    }
 
 
 def _built(directory: RunDirectory, version: PlannedVersion) -> dict[str, str]:

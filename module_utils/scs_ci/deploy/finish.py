@@ -33,7 +33,7 @@ def finish(run: Deployment, version: PlannedVersion) -> None:
     if setup.connect is None or setup.addons is None:
         raise ToolProblem('cannot look into', f'Cluster {name}', 'no way was given', 'report it')
 
-    watch(run, 'Initialized', f'Cluster {name}', lambda: _cluster(run))
+    watch(run, 'Initialized', f'Cluster {name}', lambda: cluster_of(run))
     run.step('control plane initialized', started)
     with setup.connect(kubeconfig(run)) as workload:
         wanted = _addons(run, version, workload)
@@ -41,7 +41,8 @@ def finish(run: Deployment, version: PlannedVersion) -> None:
         _inside(run, workload, wanted)
 
 
-def _cluster(run: Deployment) -> Object | None:
+def cluster_of(run: Deployment) -> Object | None:
+    """The Cluster, read where each condition carries its generation."""
     return run.setup.api.get(CLUSTERS_V2, 'Cluster', run.cluster, run.setup.space)
 
 
@@ -96,7 +97,7 @@ def _machines(run: Deployment, workload: Workload) -> None:
         # warnings of a cluster that comes up are many, and harmless; what crashes or is silent is not
         return [complaint for complaint in in_cluster(workload) if complaint.depth > IN_CLUSTER]
 
-    run.state.facts['machines'] = count = machine_count(_cluster(run))
+    run.state.facts['machines'] = count = machine_count(cluster_of(run))
     watch(run, 'KubeadmControlPlane', f'KubeadmControlPlane of {name}', plane, more)
     run.step('control plane', started)
     started = run.clock.monotonic()
@@ -104,7 +105,7 @@ def _machines(run: Deployment, workload: Workload) -> None:
     watch(run, 'MachineDeployments', f'MachineDeployments of {name}', of_kind('MachineDeployment'), more)
     run.step('machines', started)
     started = run.clock.monotonic()
-    watch(run, 'Available', f'Cluster {name}', lambda: _cluster(run), more)
+    watch(run, 'Available', f'Cluster {name}', lambda: cluster_of(run), more)
     run.step('cluster available', started)
 
 

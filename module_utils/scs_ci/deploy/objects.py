@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,9 @@ def namespace(name: str) -> Object:
     return {'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': name}}
 
 
-def cluster_stack(space: str, release: Release) -> Object:
-    """Exactly this release, nothing newer. noProvider: node images are in the cloud already."""
+def cluster_stack(space: str, release: Release, kept: Sequence[str] = ()) -> Object:
+    """Exactly this release, nothing newer. kept: older versions that clusters still use: the operator deletes what is
+    not named. noProvider: node images are in the cloud already."""
     return {
         'apiVersion': STACKS,
         'kind': 'ClusterStack',
@@ -71,7 +72,7 @@ def cluster_stack(space: str, release: Release) -> Object:
             'channel': 'custom',
             'autoSubscribe': False,
             'noProvider': True,
-            'versions': [release.version],
+            'versions': [*(version for version in kept if version != release.version), release.version],
         },
     }
 

@@ -31,7 +31,10 @@ from .kinds import (
 from .objects import Release
 from .variables import Identity, find_class, identity, variables, worker_class
 
-__all__ = ['Deployment', 'Overrides', 'Render', 'Setup', 'class_archive', 'deploy']
+__all__ = [
+    'Deployment', 'Overrides', 'Render', 'Setup',
+    'bring_release', 'class_archive', 'deploy', 'gather_evidence', 'prepare', 'refusal',
+]  # fmt: skip
 
 # Answers that speak of the object: malformed, of unknown kind, invalid. 403 may also speak of our rights.
 REFUSALS = frozenset({400, 404, 422})
@@ -46,13 +49,13 @@ def deploy(state: StageRun, version: PlannedVersion, setup: Setup) -> None:
     state.simulated.update(setup.simulated)
     state.facts.update({'cluster': run.cluster, 'namespace': setup.space, 'class': release.class_name})
     try:
-        rendered = _prepare(run, version)
-        _bring_release(run)
+        rendered = prepare(run, version)
+        bring_release(run)
         values = _create_cluster(run, version, rendered)
         state.facts['variables'] = values
         _follow(run, version)
     except Problem:
-        _gather(run)
+        gather_evidence(run)
         raise
 
 
@@ -67,12 +70,12 @@ def _cluster_name(state: StageRun, version: PlannedVersion) -> str:
     return state.run.names.cluster(keys.index(version.key))
 
 
-def _prepare(run: Deployment, version: PlannedVersion) -> Sequence[Object]:
+def prepare(run: Deployment, version: PlannedVersion) -> Sequence[Object]:
     """Namespace and a dry run of the class's objects: the operator would hide why the API server refuses one."""
     started, setup = run.clock.monotonic(), run.setup
     setup.api.apply(objects.namespace(setup.space))
     rendered = setup.render(version, run.release, setup.space)
-    refused = [answer for obj in rendered if (answer := _refusal(setup.api, _placed(obj, setup.space)))]
+    refused = [answer for obj in rendered if (answer := refusal(setup.api, _placed(obj, setup.space)))]
     if refused:
         more = f' (and {len(refused) - 1} more objects)' if len(refused) > 1 else ''
         raise ProductProblem(
@@ -88,7 +91,7 @@ def _placed(obj: Object, space: str) -> Object:
     return {**obj, 'metadata': {**obj['metadata'], 'namespace': space}}
 
 
-def _refusal(api: Api, obj: Object) -> str:
+def refusal(api: Api, obj: Object) -> str:
     """The API server's answer when it refuses the object, else empty. No answer at all is no refusal."""
     try:
         api.apply(obj, dry_run=True)
@@ -105,13 +108,14 @@ def _is_refusal(refused: Refused) -> bool:
     return refused.status in REFUSALS or any(words in refused.answer for words in told)
 
 
-def _bring_release(run: Deployment) -> None:
+def bring_release(run: Deployment, kept: Sequence[str] = ()) -> None:
+    """The release downloaded, its class reconciled. kept: versions of the same stack and minor that stay in use."""
     started, setup, release = run.clock.monotonic(), run.setup, run.release
-    setup.api.apply(objects.cluster_stack(setup.space, release))
-    _await(run, STACKS, 'ClusterStackRelease', release.tag)
+    setup.api.apply(objects.cluster_stack(setup.space, release, kept))
+    await_object(run, STACKS, 'ClusterStackRelease', release.tag)
     run.step('release ready', started)
     started = run.clock.monotonic()
-    _await(run, CLUSTERS, 'ClusterClass', release.class_name)
+    await_object(run, CLUSTERS, 'ClusterClass', release.class_name)
     run.step('class reconciled', started)
 
 
@@ -124,7 +128,7 @@ def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence
         _credentials(setup, identity(made, values))
     workers, topology = worker_class(made), setup.topology
     wanted = objects.cluster(setup.space, run.cluster, run.release, values, workers, topology)
-    if refused := _refusal(setup.api, wanted):
+    if refused := refusal(setup.api, wanted):
         raise ProductProblem('API server refuses', 'the cluster', refused, 'fix the class or the variables')
     setup.api.apply(wanted)
     run.state.say(f'Cluster {run.cluster}: admitted')
@@ -141,7 +145,7 @@ def _credentials(setup: Setup, wanted: Identity) -> None:
 def _follow(run: Deployment, version: PlannedVersion) -> None:
     """From topology to the first control plane server, or to a usable cluster."""
     started, setup = run.clock.monotonic(), run.setup
-    _await(run, CLUSTERS_V2, 'Cluster', run.cluster)
+    await_object(run, CLUSTERS_V2, 'Cluster', run.cluster)
     run.step('topology reconciled', started)
     started = run.clock.monotonic()
     if setup.until == 'topology':
@@ -164,7 +168,7 @@ def _follow(run: Deployment, version: PlannedVersion) -> None:
         run.state.facts['until'] = 'cluster usable'
 
 
-def _await(run: Deployment, api_version: str, kind: str, name: str) -> Object:
+def await_object(run: Deployment, api_version: str, kind: str, name: str) -> Object:
     setup = run.setup
 
     def look() -> Object | None:
@@ -207,7 +211,7 @@ def _control_plane_machines(run: Deployment) -> set[str]:
     }
 
 
-def _gather(run: Deployment) -> None:
+def gather_evidence(run: Deployment) -> None:
     """Must-gather on the way out; a failure in a part of it is told, and hides neither the others nor the first one."""
     place, redactor, setup = run.state.directory / 'must-gather', run.state.run.redactor, run.setup
 

@@ -133,15 +133,16 @@ def default_class(obj: Object | None) -> State:
 
 
 def addons(obj: Object | None) -> State:
-    """Group of lines: `items` are objects that are absent or differ, `failures` what the operator could not render."""
+    """Group of lines: `items` are objects that are absent or differ, `failures` what the operator could not render.
+
+    Where every object is as it should be, a later try of the operator has helped, and its older events are history.
+    """
     if obj is None:
         return ABSENT
     failures, items = obj.get('failures') or [], obj['items']
-    if failures:
-        return State(False, '; '.join([*failures[:MOST_TOLD], *items[:MOST_TOLD]]), failed=True)
     if items:
         more = f' and {len(items) - MOST_TOLD} more' if len(items) > MOST_TOLD else ''
-        return State(False, f'{"; ".join(items[:MOST_TOLD])}{more}')
+        return State(False, f'{"; ".join([*failures[:MOST_TOLD], *items[:MOST_TOLD]])}{more}')
     return State(True, 'every rendered object is there and equal')
 
 

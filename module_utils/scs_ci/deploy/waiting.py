@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..core.clock import Clock, Expired, wait
-from . import usable
+from . import upgraded, usable
 from .diagnosis import Complaint, problem
 from .kinds import Object, title
 from .readiness import ABSENT, UNSEEN, State
@@ -26,7 +26,7 @@ class Limit:
         return dataclasses.replace(self, seconds=self.seconds * factor)
 
 
-PREDICATES = OF_THE_WAY | usable.PREDICATES
+PREDICATES = OF_THE_WAY | usable.PREDICATES | upgraded.PREDICATES
 LIMITS = {
     'ClusterStackRelease': Limit(
         90, 'the operator repeats a failed download or apply every 20 s: four tries', product=True
@@ -55,6 +55,9 @@ LIMITS = {
     'Nodes': Limit(300, 'the cloud controller manager pulls its image first', product=True),
     'Workloads': Limit(600, 'pods pull images; the back-off after a failure is up to five minutes', product=True),
     'StorageClasses': Limit(60, 'the addon made it already; only an old default may still be marked', product=True),
+    'Upgrade': Limit(
+        3600, 'machines are replaced one after another, about eight minutes each, and drained for up to some more'
+    ),
     'deletion': Limit(600, 'a cloud may hold ports and load balancers for minutes before they can be deleted'),
 }
 # Between two looks at the API server; it is near and cheap to ask, and steps often end within a second.

@@ -82,13 +82,13 @@ def _reason(version: VersionResult | None, stage: StageResult) -> str:
 
 
 def _notes(result: Result) -> list[str]:
-    """Specs that need a look, also of green stages: the first few per stage."""
+    """Specs and upgrades that need a look, also of green stages: the first few per stage."""
     lines = []
     for version, stage in result.every_stage:
         where = f' of {version.stack} {version.kubernetes}' if version else ''
         lines += [f'{stage.stage}{where}: {code(short(note))}' for note in stage.notes[:MOST_NOTES]]
         more = len(stage.notes) - MOST_NOTES
-        lines += [f'{stage.stage}{where}: and {more} more specs, see the page'] if more > 0 else []
+        lines += [f'{stage.stage}{where}: and {more} more, see the page'] if more > 0 else []
     return lines[:MOST_REASONS]
 
 

@@ -17,7 +17,7 @@ LEFTOVERS = 'leftovers'
 class StageResult:
     """One stage of a version or of the run. started is empty when there is no record of it; seconds is then 0.
 
-    notes: lines about single specs; cases: all specs. Only stage conformance has them.
+    notes: lines about single specs, or about an upgrade; cases: all specs of stage conformance.
     """
 
     stage: str

@@ -1,4 +1,4 @@
-"""Conformance specs in the report: what the record of the stage tells of them, and its JUnit file."""
+"""What records tell beyond their outcome: conformance specs, with their JUnit file, and upgrades."""
 
 from __future__ import annotations
 
@@ -25,11 +25,27 @@ class Case:
 
 
 def notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """From the facts of stage conformance, a line per spec that needs a look: failures, flaky ones, unused waivers."""
+    """From the facts of a stage, lines that need a look: of conformance failures, flaky specs and unused waivers, of an
+    upgrade what it was and what a workload noticed of it."""
     failures = [f for f in facts.get('failures') or () if isinstance(f, dict)]
     lines = [f'{_how(f)}: {f.get("name", "")}{_why(f)}' for f in failures]
     lines += [f'flaky: {name}' for name in facts.get('flaky') or ()]
+    lines += _of_upgrade(facts)
     return (*lines, *(f'waiver not needed: {regex}' for regex in facts.get('unused_waivers') or ()))
+
+
+def _of_upgrade(facts: Mapping[str, Any]) -> list[str]:
+    before, after = facts.get('from'), facts.get('to')
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return []
+    told = ' '.join(f'{end.get("class", "")} {end.get("kubernetes", "")} ->' for end in (before, after))
+    lines = [f'{told.removesuffix(" ->")} ({after.get("how", "")})']
+    probes = [p for p in facts.get('probes') or () if isinstance(p, dict)]
+    return lines + [f'{p.get("name")}: {p.get("lost")} of {p.get("sent")} requests lost{_gap(p)}' for p in probes]
+
+
+def _gap(probe: Mapping[str, Any]) -> str:
+    return f', longest gap {probe.get("longest_gap")} s' if probe.get('lost') else ''
 
 
 def _how(failure: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..core.errors import UsageProblem
 from ..core.records import RUN_STAGES, VERSION_STAGES, Plan, PlannedVersion
@@ -11,8 +11,8 @@ from .model import Stack
 
 # What the management plane of a run can create machines with.
 PLANE_PROVIDERS = frozenset({'openstack'})
-# On top of the tier, where it is asked for: it needs a cluster of real machines.
-CONFORMANCE = 'conformance'
+# On top of the tier, where they are asked for, in order: they need a cluster of real machines.
+MORE_STAGES = ('conformance', 'upgrade')
 # Tier: (stages of a version, stages of the run). `check` needs neither a cloud nor a registry.
 TIERS = {
     'check': (('check', 'build'), ('discover',)),
@@ -26,9 +26,10 @@ def make_plan(
     reasons: Mapping[str, str],
     tier: str,
     providers: frozenset[str] = PLANE_PROVIDERS,
-    conformance: bool = False,
+    more: Collection[str] = (),
 ) -> Plan:
-    """The plan for these stacks. reasons: path of the stack -> why it is in the plan. conformance: plan that, too.
+    """The plan for these stacks. reasons: path of the stack -> why it is in the plan. more: of MORE_STAGES, what
+    is asked for.
 
     UsageProblem for an unknown tier, for no stack at all and for two directories that declare the same version.
     """
@@ -37,24 +38,24 @@ def make_plan(
     if not stacks:
         raise UsageProblem('cannot plan', 'a run', 'no version was chosen', 'name stacks or an older reference')
     version_stages, run_stages = TIERS[tier]
-    if conformance:
-        version_stages = (*version_stages, *_conformance(tier, version_stages))
+    version_stages = (*version_stages, *_more(tier, version_stages, more))
     versions = tuple(_planned(stack, reasons[stack.path], version_stages, providers) for stack in stacks)
     _demand_unique(versions)
     return Plan(versions, run_stages)
 
 
-def _conformance(tier: str, stages: Sequence[str]) -> tuple[str, ...]:
-    if 'deploy' not in stages:
-        raise UsageProblem('cannot plan', 'conformance', f'tier {tier!r} creates no cluster', 'choose a larger tier')
-    return (CONFORMANCE,)
+def _more(tier: str, stages: Sequence[str], asked: Collection[str]) -> tuple[str, ...]:
+    found = tuple(stage for stage in MORE_STAGES if stage in asked)
+    if found and 'deploy' not in stages:
+        raise UsageProblem('cannot plan', found[0], f'tier {tier!r} creates no cluster', 'choose a larger tier')
+    return found
 
 
 def _planned(stack: Stack, reason: str, stages: Sequence[str], providers: frozenset[str]) -> PlannedVersion:
     provider = stack.provider.text
     foreign = provider not in providers and bool(provider)
     reason_of_skip = f'this plane has no infrastructure provider {provider!r}'
-    skipped = {stage: reason_of_skip for stage in stages if foreign and stage in ('deploy', CONFORMANCE)}
+    skipped = {stage: reason_of_skip for stage in stages if foreign and stage in ('deploy', *MORE_STAGES)}
     return PlannedVersion(
         key=key(stack),
         path=stack.path,

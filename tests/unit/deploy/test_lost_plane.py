@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     def fails(*_: object) -> None:
         raise NetworkProblem('cannot call', 'webhook', 'connection refused', 'check the network')
 
-    monkeypatch.setattr(deploy, '_setup', lambda *_: object())
+    monkeypatch.setattr(deploy, 'make_setup', lambda *_: object())
     monkeypatch.setattr(deploy.stage, 'deploy', fails)
     return made
 

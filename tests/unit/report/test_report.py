@@ -345,7 +345,7 @@ def test_specs_are_in_every_form(run: RunDirectory) -> None:
     place = write(run.path, read(run.path))
     text, page = (place / 'comment.md').read_text(), (place / 'index.html').read_text()
     assert '| conformance |' in text
-    assert 'and 4 more specs, see the page' in text
+    assert 'and 4 more, see the page' in text
     for words in ('failed, allowed (known): d', 'flaky: e', 'waiver not needed: f.*'):
         assert words in page
     assert '<script>' not in page

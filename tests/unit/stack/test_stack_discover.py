@@ -90,12 +90,14 @@ def test_conformance_is_planned_where_it_is_asked_for(checkout: Path) -> None:
     stacks = [discover.load(checkout, place) for place in discover.find(checkout)]
     reasons = {s.path: 'all' for s in stacks}
 
-    docker, openstack, _ = planning.make_plan(stacks, reasons, 'e2e', conformance=True).versions
+    docker, openstack, _ = planning.make_plan(stacks, reasons, 'e2e', more=('conformance',)).versions
 
     assert openstack.stages == ('check', 'build', 'publish', 'deploy', 'conformance')
     assert set(docker.skipped) == {'deploy', 'conformance'}
+    _, both, _ = planning.make_plan(stacks, reasons, 'e2e', more=('upgrade', 'conformance')).versions
+    assert both.stages[-2:] == ('conformance', 'upgrade')
     with pytest.raises(UsageProblem, match='creates no cluster'):
-        planning.make_plan(stacks, reasons, 'check', conformance=True)
+        planning.make_plan(stacks, reasons, 'check', more=('upgrade',))
 
 
 def test_a_broken_stack_stays_in_the_plan(checkout: Path) -> None:
