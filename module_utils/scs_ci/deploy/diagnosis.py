@@ -91,7 +91,7 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         'see who takes the address away',
     ),
     (r'^the system broke|^the console is empty', BootProblem, 'try the node image with a server of your own'),
-    (r'is gone from the cloud|its host or kubelet is down', BootProblem, 'see the host of the server, then try again'),
+    (r'^is gone from the cloud|its host or kubelet is down', BootProblem, 'see the host of the server, then try again'),
     (
         r'^kubelet does not become healthy',
         ProductProblem,
@@ -148,7 +148,11 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         'fix the addon stage: render it with scs-ci check',
     ),
     (r'flavors? ', InfrastructureProblem, 'offer the flavor in the cloud, or set it with --variables'),
-    (r'instance state|state error|in error state', BootProblem, "read the server's fault and console log"),
+    (
+        r'instance state|state error|in error state|^is [A-Z_]+ in the cloud',
+        BootProblem,
+        "read the server's fault and console log",
+    ),
 )
 
 

@@ -34,7 +34,8 @@ class CloudView(Protocol):
 
 def cloud_complaints(objects: Sequence[Object], view: CloudView) -> list[Complaint]:
     """Of the API's floating IP, of servers that are not as they should be, and of what their consoles say."""
-    found = endpoint_complaints(objects, view)
+    initialized = any(o.get('kind') == 'Cluster' and is_true(o, 'ControlPlaneInitialized') for o in objects)
+    found = endpoint_complaints(objects, view, initialized)
     for machine in sick(objects)[:MOST_MACHINES]:
         found += _of_machine(machine, objects, view)
     return found
@@ -59,8 +60,9 @@ def _of_machine(machine: Object, objects: Sequence[Object], view: CloudView) -> 
         server = view.server(server_id)
         if server is None:
             return [Complaint(f'server {name}', 'Server', f'is gone from the cloud ({server_id})', SERVER)]
-        found = [] if server.get('status') == 'ACTIVE' else [_not_active(name, server)]
-        found += [
+        if server.get('status') != 'ACTIVE':
+            return [_not_active(name, server)]  # Nova refuses the console of a server that did not start
+        found = [
             Complaint(f'console of {name}', 'Console', _with_arguments(text, name, objects), CONSOLE)
             for text in console.causes(view.console(server_id))
         ]
@@ -109,8 +111,10 @@ def kubelet_arguments(machine: str, objects: Iterable[Object]) -> str:
     return ''
 
 
-def endpoint_complaints(objects: Iterable[Object], view: CloudView) -> list[Complaint]:
+def endpoint_complaints(objects: Iterable[Object], view: CloudView, had_port: bool = True) -> list[Complaint]:
     """The floating IP of the cluster's API when the cloud has it no more, or has it at no port.
+
+    had_port: whether a machine had it already; CAPO makes the address before there is one.
 
     CAPO 0.14.7 without load balancer deletes it together with the control plane machine that it replaces.
     """
@@ -126,7 +130,7 @@ def endpoint_complaints(objects: Iterable[Object], view: CloudView) -> list[Comp
         return []  # a cloud that does not answer is told by who asked for more
     if found is None:
         text = 'its floating IP is gone from the cloud, so nobody reaches the cluster'
-    elif not found.get('port_id'):
+    elif had_port and not found.get('port_id'):
         text = f'its floating IP {found.get("id")} is associated with no port, so nobody reaches the cluster'
     else:
         return []

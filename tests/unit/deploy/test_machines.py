@@ -68,8 +68,12 @@ ACTIVE = {'status': 'ACTIVE', 'fault': ''}
     ('objects', 'cloud', 'told', 'kind'),
     [
         ([machine(), server()], Cloud(), 'server m: is gone from the cloud (id-m)', errors.BootProblem),
-        ([machine(), server()], Cloud({'status': 'ERROR', 'fault': 'No valid host was found.'}, STARTING),
-         'console of m: kubelet does not', errors.ProductProblem),
+        ([machine(), server()], Cloud({'status': 'ERROR', 'fault': 'No valid host was found.'}),
+         'server m: is ERROR in the cloud: No valid host was found.', errors.CapacityProblem),
+        ([machine(), server()], Cloud({'status': 'ERROR', 'fault': 'spawn failed'}),
+         'server m: is ERROR in the cloud: spawn failed', errors.BootProblem),
+        ([machine(), server()], Cloud({'status': 'SHUTOFF', 'fault': ''}), 'server m: is SHUTOFF in the cloud;',
+         errors.BootProblem),
         ([machine(), server(), ARGUMENTS], Cloud(ACTIVE, STARTING),
          'console of m: kubelet does not become healthy; its arguments by the class: nonsense=yes',
          errors.ProductProblem),
@@ -102,19 +106,26 @@ def test_control_planes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ('spec', 'address', 'told'),
+    ('spec', 'initialized', 'address', 'told'),
     [
-        ({}, {'id': 'f', 'port_id': 'p'}, ''),
-        ({}, {'id': 'f', 'port_id': None}, 'its floating IP f is associated with no port'),
-        ({}, None, 'its floating IP is gone from the cloud'),
-        ({'disableAPIServerFloatingIP': True}, None, ''),
-        ({'apiServerFixedIP': '10.0.0.5'}, None, ''),
-        ({'controlPlaneEndpoint': {}}, None, ''),
+        ({}, 'True', {'id': 'f', 'port_id': 'p'}, ''),
+        ({}, 'True', {'id': 'f', 'port_id': None}, 'its floating IP f is associated with no port'),
+        ({}, 'False', {'id': 'f', 'port_id': None}, ''),  # no machine has had it yet
+        ({}, 'False', None, 'its floating IP is gone from the cloud'),
+        ({'disableAPIServerFloatingIP': True}, 'True', None, ''),
+        ({'apiServerFixedIP': '10.0.0.5'}, 'True', None, ''),
+        ({'controlPlaneEndpoint': {}}, 'True', None, ''),
     ],
 )
-def test_floating_ip_of_the_api(spec: Any, address: Any, told: str) -> None:
-    found = endpoint_complaints([cluster(**spec)], Cloud(address=address))
+def test_floating_ip_of_the_api(spec: Any, initialized: str, address: Any, told: str) -> None:
+    whole = {'conditions': [{'type': 'ControlPlaneInitialized', 'status': initialized}]}
+    above = {'kind': 'Cluster', 'metadata': {'name': 'c'}, 'status': whole}
+    found = cloud_complaints([above, cluster(**spec)], Cloud(address=address))
     assert [complaint.text.startswith(told) for complaint in found] == ([True] if told else [])
+
+
+def test_an_address_that_had_a_port_is_the_default() -> None:
+    assert endpoint_complaints([cluster()], Cloud(address={'id': 'f', 'port_id': None}))
 
 
 def test_a_dead_cloud_says_nothing_about_addresses() -> None:
