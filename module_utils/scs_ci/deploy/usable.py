@@ -15,6 +15,8 @@ from .readiness import ABSENT, UNSEEN, State
 
 CONTROL_PLANE = ('Available', 'EtcdClusterHealthy', 'ControlPlaneComponentsHealthy')
 CLUSTER = ('InfrastructureReady', 'ControlPlaneInitialized', 'RemoteConnectionProbe', 'Available')
+# What never becomes False again keeps the generation at which it was said: Cluster API does not look at it any more.
+ONCE = frozenset({'ControlPlaneInitialized'})
 # https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-uninitialized
 UNINITIALIZED = 'node.cloudprovider.kubernetes.io/uninitialized'
 DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
@@ -164,7 +166,7 @@ def _all_true(obj: Object | None, wanted: Iterable[str]) -> State:
         return ABSENT
     for kind in wanted:
         entry = condition(obj, kind)
-        if not entry or not is_current(obj, kind):
+        if not entry or not (is_current(obj, kind) or kind in ONCE):
             return State(False, f'{kind}: {UNSEEN}')
         if entry.get('status') != 'True':
             return State(False, condition_text(entry))

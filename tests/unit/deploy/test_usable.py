@@ -32,6 +32,7 @@ def of(*items: dict[str, Any], wanted: int | None = None) -> dict[str, Any]:
 
 FULL = {'replicas': 3, 'readyReplicas': 3, 'upToDateReplicas': 3}
 PLANE = all_of(usable.CONTROL_PLANE)
+ONCE_SAID = [cond(kind, seen=1 if kind == 'ControlPlaneInitialized' else 2) for kind in usable.CLUSTER]
 READY_NODE = made(cond('Ready'), kind='Node')
 TAINTED = made(cond('Ready'), kind='Node', spec={'taints': [{'key': usable.UNINITIALIZED}]})
 DEPLOYED = made(kind='Deployment', spec={'replicas': 2}, observedGeneration=2, updatedReplicas=2, availableReplicas=2)
@@ -46,6 +47,10 @@ CASES: list[tuple[str, Any, bool, str]] = [
     ('KubeadmControlPlane', made(cond('Available', seen=1)), False, 'Available: not looked at yet'),
     ('Available', made(*all_of(usable.CLUSTER)), True, 'Available'),
     ('Available', made(*all_of(usable.CLUSTER, 'RemoteConnectionProbe')), False, 'RemoteConnectionProbe=False Why'),
+    # said once and never again: its generation is that of the cluster's first days
+    ('Available', made(*ONCE_SAID), True, 'Available'),
+    ('Initialized', made(cond('ControlPlaneInitialized', seen=1)), True, 'ControlPlaneInitialized'),
+    ('Initialized', made(cond('ControlPlaneInitialized', False, 'Why', seen=1)), False, 'Why'),
     ('ClusterAddon', None, False, 'absent'),
     ('ClusterAddon', made(), False, 'not looked at yet'),
     ('ClusterAddon', made(cond('Ready'), cond('HelmChartApplied')), True, 'no stage left'),
