@@ -28,6 +28,9 @@ KNOWN = (
     'CAPO 0.14.7 deletes it with the control plane machine that it replaces and may not ask for the same address '
     'again: use a load balancer for the API server'
 )
+# After a change until its absence means something: a MachineDeployment calls itself up to date until its machines have
+# been judged anew, which takes Cluster API some seconds.
+SETTLE_SECONDS = 15.0
 # Between two questions to the cloud about that address.
 ASK_SECONDS = 10.0
 
@@ -157,7 +160,13 @@ def _change(run: Deployment, change: Object, roll: bool, before: Sequence[str], 
     started = run.clock.monotonic()
     replaced = roll or not same
     endpoint, count = Endpoint(run), machine_count(cluster_of(run))
-    watch(run, 'Upgrade', f'upgrade of {run.cluster}', lambda: _look(run, before, replaced, count, endpoint))
+    settled = started + SETTLE_SECONDS * run.setup.patience
+
+    def look() -> Object:
+        found = _look(run, before, replaced, count, endpoint)
+        return {**found, 'settled': replaced or run.clock.monotonic() >= settled}
+
+    watch(run, 'Upgrade', f'upgrade of {run.cluster}', look)
     run.state.facts['replaced'] = sum(name not in before for name in map(name_of, _machines(run)))
     run.step('machines upgraded', started)
 

@@ -1,7 +1,7 @@
 """Is an upgrade done? One pure predicate over everything that changes while it goes on.
 
-It takes {cluster, plane, deployments, machines, count, old, replaced, minor, lost} of `upgrade.py` and, like all
-predicates, says in a few words where it stands.
+It takes {cluster, plane, deployments, machines, count, old, replaced, settled, minor, lost} of `upgrade.py` and, like
+all predicates, says in a few words where it stands.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def upgraded(obj: Object | None) -> State:
         topology(obj['cluster']),
     )
     waiting = [part.text for part in parts if not part.ready]
+    if not waiting and not obj['settled']:
+        return State(False, 'nothing to replace so far')
     return State(False, waiting[0]) if waiting else State(True, f'{len(obj["machines"])} machines of the new release')
 
 

@@ -99,7 +99,7 @@ def look(**changes: Any) -> dict[str, Any]:
     return {
         'metadata': {'name': NAME}, 'cluster': cluster, 'plane': plane, 'deployments': played['MachineDeployment'],
         'machines': [machine('c'), machine('d')], 'count': 2, 'old': ['a', 'b'], 'replaced': True, 'minor': '1.34',
-        'lost': '',
+        'lost': '', 'settled': True,
     } | changes  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def look(**changes: Any) -> dict[str, Any]:
         ({'plane': None}, 'absent'),
         ({'deployments': [{'kind': 'MachineDeployment', 'metadata': {'name': 'md'}}]}, '0 of 1 ready'),
         ({'cluster': {'metadata': {'name': NAME, 'generation': 2}}}, 'not looked at yet'),
+        ({'settled': False}, 'nothing to replace so far'),
         ({'lost': 'floating IP gone'}, 'floating IP gone'),
     ],
 )
