@@ -65,17 +65,19 @@ def upgrade(state: StageRun, version: PlannedVersion, wanted: Wanted) -> None:
     setup = dataclasses.replace(wanted.setup, addons=wanted.addons(chosen.stack), until='cluster')
     sizes = gather.log_sizes(setup.logs)
     run = Deployment(state, setup, objects.release_from(planned, facts), str(deployed['cluster']), log_sizes=sizes)
+    live = _live(run)
+    before = live['spec']['topology']
     state.simulated.update(setup.simulated)
     state.facts.update(
         {
             'cluster': run.cluster,
-            'from': {'class': deployed['class'], 'kubernetes': version.kubernetes},
+            'from': {'class': before['class'], 'kubernetes': before['version']},
             'to': {'class': run.release.class_name, 'kubernetes': kubernetes, 'how': chosen.how, **_reference(facts)},
         }
     )
-    state.say(f'{deployed["class"]} {version.kubernetes} -> {run.release.class_name} {kubernetes} ({chosen.how})')
+    state.say(f'{before["class"]} {before["version"]} -> {run.release.class_name} {kubernetes} ({chosen.how})')
     try:
-        _upgrade(run, planned, wanted, chosen)
+        _upgrade(run, planned, wanted, chosen, live)
     except Problem:
         stage.gather_evidence(run)
         raise
@@ -98,8 +100,7 @@ def _deployed(state: StageRun, version: PlannedVersion) -> dict[str, Any]:
     return facts
 
 
-def _upgrade(run: Deployment, planned: PlannedVersion, wanted: Wanted, chosen: Target) -> None:
-    live = _live(run)
+def _upgrade(run: Deployment, planned: PlannedVersion, wanted: Wanted, chosen: Target, live: Object) -> None:
     stage.prepare(run, planned)
     old = str(live['spec']['topology']['class'])
     stage.bring_release(run, _kept(old, run.release))
