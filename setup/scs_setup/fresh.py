@@ -170,14 +170,17 @@ def _inside(place: Place, command: str) -> None:
     """In namespaces of its own, so that mounts and processes of the command end with it."""
     cache.say(f'fresh: {command}')
     tree = shlex.quote(str(place.tree))
+    # On itself: programs that change the propagation of "/" want it to be a mount.
     script = f"""set -eu
+mount --bind {tree} {tree}
+mount -t proc proc {tree}/proc
 mount --rbind /dev {tree}/dev
 mount --rbind /sys {tree}/sys
 cp -L /etc/resolv.conf {tree}/etc/resolv.conf
 exec env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot {tree} sh -c {
         shlex.quote(f'set -a; . /etc/environment; cd {CHECKOUT}; {command}')
     }"""
-    unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', f'--mount-proc={place.tree}/proc']
+    unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child']
     try:
         run(
             [*unshare, 'sh', '-c', script],
