@@ -1,17 +1,20 @@
-"""python3 benchmarks/e2e/measure.py -- the main job on the example stack in a sandbox, as JSON; needs root.
+"""python3 benchmarks/e2e/measure.py [infra|cluster|full] -- the main job on the example stack, as JSON; needs root.
 
 Wall times depend on the machine and on what else runs there; run it on a quiet one, twice, for the first time fills
-the cache. Goals: 90 s for the whole of `make e2e`; sandbox start 12 s and 1.1 GiB; plane start 12 s and 1.3 GiB; 6 s
-from build to topology for each further version.
+the cache. Goals of infra, the default: 90 s for the whole; sandbox start 12 s and 1.1 GiB; plane start 12 s and 1.3
+GiB; 6 s from build to topology for each further version. Goals of cluster: 3.5 minutes for the whole; from `topology
+reconciled` to the last step of deploy 65 s; 3.5 GiB for the whole box; deletion and purge 60 s.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = f'e{os.getpid() % 10000}'
 STATE = Path(os.environ.get('SCS_SANDBOX_HOME', '/var/lib/scs-sandbox')) / NAME
 LIMIT = 3600  # seconds; the first time builds the Go programs
+LOOK = 10  # seconds between looks at the memory; one takes a second
 
 
 def call(*command: str | Path, **environment: str) -> str:
@@ -65,7 +69,7 @@ def measure() -> dict[str, Any]:
             found['sandbox_pss_mib'] = json.loads(call(*scs_sandbox, 'status', '--json'))['pss_mib']
             before = Counter(calls_by_service())
             began = time.monotonic()
-            call('make', 'e2e', SANDBOX=NAME, RUN_DIR=str(run))
+            call('make', 'e2e', E2E='infra', SANDBOX=NAME, RUN_DIR=str(run))
             found['e2e_in_running_sandbox_s'] = round(time.monotonic() - began, 1)
             made = Counter(calls_by_service()) - before
             found['api_calls'] = {**made, 'all': made.total()}
@@ -80,5 +84,58 @@ def measure() -> dict[str, Any]:
     return found
 
 
+class Peak(threading.Thread):
+    """The most memory of the sandbox with everything in it, in MiB."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.over, self.mib = threading.Event(), 0
+
+    def run(self) -> None:
+        status = [str(ROOT / 'bin/scs-sandbox'), '--name', NAME, 'status', '--json']
+        while not self.over.wait(LOOK):
+            done = subprocess.run(status, capture_output=True, text=True, timeout=LIMIT, check=False)
+            if done.returncode == 0:  # else it is not up yet, or not any more
+                told = json.loads(done.stdout)
+                inside = below({server['pid'] for server in told['servers'] if server.get('pid')})
+                self.mib = max(self.mib, told['pss_mib'] + sum(map(pss, inside)) // 1024)
+
+
+def below(roots: set[int]) -> set[int]:
+    """Processes and all that they started."""
+    found = set(roots)
+    pairs = []
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            # the name of a program may hold spaces and parentheses; the parent is the second field after it
+            pairs.append((int(path.parent.name), int(path.read_text().rpartition(')')[2].split()[1])))
+    while more := {pid for pid, parent in pairs if parent in found} - found:
+        found |= more
+    return found
+
+
+def pss(pid: int) -> int:
+    """Memory of a process in KiB, shared pages by their share."""
+    with contextlib.suppress(OSError):
+        text = Path(f'/proc/{pid}/smaps_rollup').read_text()
+        return next((int(line.split()[1]) for line in text.splitlines() if line.startswith('Pss:')), 0)
+    return 0
+
+
+def measure_clusters(extent: str) -> dict[str, Any]:
+    """The whole of `make e2e` with machines: it starts its sandbox itself and takes it down."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Path(directory) / 'run'
+        found: dict[str, Any] = {'load_1m': os.getloadavg()[0]}
+        peak = Peak()
+        peak.start()
+        began = time.monotonic()
+        call('make', 'e2e', E2E=extent, SANDBOX=NAME, RUN_DIR=str(run))
+        found['whole_s'] = round(time.monotonic() - began, 1)
+        peak.over.set()
+        return {**found, 'peak_pss_mib': peak.mib, **records(run)}
+
+
 if __name__ == '__main__':
-    print(json.dumps(measure(), indent=1))
+    wanted = sys.argv[1] if len(sys.argv) > 1 else 'infra'
+    print(json.dumps(measure() if wanted == 'infra' else measure_clusters(wanted), indent=1))

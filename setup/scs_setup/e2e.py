@@ -31,7 +31,7 @@ class Request:
     run_dir: str = ''
     name: str = 'default'
     keep: bool = False
-    extent: stages.Extent = stages.EXTENTS[stages.DEFAULT]
+    extent: stages.Extent = stages.EXTENTS[stages.CLUSTER]
     words: tuple[tuple[str, str], ...] = ()
     cni: str = 'none'
 

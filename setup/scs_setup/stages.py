@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +22,35 @@ EXAMPLE = 'examples/cluster-stacks'
 @dataclass(frozen=True)
 class Extent:
     """What E2E=... means. machines: servers of clusters are real machines, so that they become nodes. specs: selection
-    of conformance. variables: of every cluster class that has them."""
+    of conformance."""
 
     machines: bool = True
     control_planes: int = 1
     workers: int = 2
     specs: str = 'smoke'
-    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 # The stacks' two spellings; a class without load balancer has neither.
 BALANCED = {'apiServerLoadBalancer': 'octavia-ovn', 'apiserver_loadbalancer': 'octavia-ovn'}
+INFRA, CLUSTER = 'infra', 'cluster'
 EXTENTS = {
-    'infra': Extent(machines=False, workers=1, specs=NO_SPECS),
-    'cluster': Extent(),
-    'full': Extent(control_planes=3, specs='quick', variables=BALANCED),
+    INFRA: Extent(machines=False, workers=1, specs=NO_SPECS),
+    CLUSTER: Extent(),
+    'full': Extent(control_planes=3, specs='quick'),
 }
-DEFAULT = 'infra'
 
 
 def chosen(environ: Mapping[str, str]) -> Extent:
     """The extent that make hands over: E2E, and CONTROL_PLANES, WORKERS, CONFORMANCE for what differs from it.
 
+    The example becomes a cluster. Of another checkout nobody knows whether its images can be had here, so that is asked
+    for by name.
+
     Raises:
         SetupProblem: a value that none of them can have.
     """
-    base = EXTENTS[_one_of(environ, 'E2E', tuple(EXTENTS), DEFAULT)]
+    default = INFRA if environ.get('CHECKOUT', '').strip() else CLUSTER
+    base = EXTENTS[_one_of(environ, 'E2E', tuple(EXTENTS), default)]
     if not base.machines:
         given = [name for name in ('CONTROL_PLANES', 'WORKERS', 'CONFORMANCE') if environ.get(name, '').strip()]
         if given:
@@ -59,7 +62,6 @@ def chosen(environ: Mapping[str, str]) -> Extent:
         control_planes=int(_one_of(environ, 'CONTROL_PLANES', ('1', '3', '5'), str(base.control_planes))),
         workers=int(_one_of(environ, 'WORKERS', tuple(map(str, range(100))), str(base.workers))),
         specs=_one_of(environ, 'CONFORMANCE', SPECS, base.specs),
-        variables=base.variables,
     )
 
 
@@ -84,8 +86,8 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
         values['conformance'] = extent.specs
     if extent.specs in WAIVED:
         values['waivers'] = str(paths.CHECKOUT / 'sandbox/waivers.yaml')
-    if extent.variables:
-        values['variables'] = {'*': dict(extent.variables)}
+    if extent.control_planes > 1:  # without one, nothing finds the others
+        values['variables'] = {'*': BALANCED}
     return values
 
 

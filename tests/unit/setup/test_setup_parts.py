@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from scs_setup import apt, checks, cli, doctor, documentation, e2e, environments, interpreters, launch, paths, toolchain
+from scs_setup import (
+    apt,
+    checks,
+    cli,
+    doctor,
+    documentation,
+    e2e,
+    environments,
+    interpreters,
+    launch,
+    paths,
+    stages,
+    toolchain,
+)
 from scs_setup.problems import SetupProblem
 from scs_setup.process import run
 
@@ -182,12 +195,13 @@ def test_problems_end_in_their_exit_code_and_no_traceback(capsys: pytest.Capture
 
 
 def test_request_reads_what_make_exports(tmp_path: Path) -> None:
+    infra = stages.EXTENTS['infra']
     asked = e2e.request({'CHECKOUT': str(tmp_path), 'STACKS': 'a,b', 'CHARTS': '', 'KEEP': '1', 'RUN_DIR': 'r'})
     run_dir = str(Path('r').resolve())
-    wanted = e2e.Request(checkout=str(tmp_path), stacks='a,b', keep=True, run_dir=run_dir, cni='provided')
+    wanted = e2e.Request(str(tmp_path), 'a,b', run_dir=run_dir, keep=True, extent=infra, cni='provided')
     assert asked == wanted
     assert e2e.request({}) == e2e.Request()
-    assert e2e.extra_variables(e2e.Request(stacks='a'), '/run') == [
+    assert e2e.extra_variables(e2e.Request(stacks='a', extent=infra), '/run') == [
         *('--extra-vars', '{"cloud": "sandbox"}'),
         *('--extra-vars', '{"stacks": "a"}'),
         *('--extra-vars', '{"run_dir": "/run"}'),

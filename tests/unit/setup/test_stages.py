@@ -20,7 +20,8 @@ def test_extents() -> None:
     assert (cluster.machines, cluster.control_planes, cluster.workers, cluster.specs) == (True, 1, 2, 'smoke')
     full = stages.chosen({'E2E': 'full'})
     assert (full.control_planes, full.workers, full.specs) == (3, 2, 'quick')
-    assert set(full.variables.values()) == {'octavia-ovn'}
+    assert stages.chosen({}) == cluster
+    assert stages.chosen({'CHECKOUT': '/some'}) == stages.chosen({'E2E': 'infra'}), 'its images may not be here'
 
 
 def test_numbers_and_specs_may_differ() -> None:
@@ -33,6 +34,7 @@ def test_numbers_and_specs_may_differ() -> None:
     assert {'workers': 0} in told
     assert {'control_planes': 3} in told
     assert not any('conformance' in part for part in told)
+    assert stages.BALANCED in [part['variables']['*'] for part in told if 'variables' in part]
 
 
 def test_the_playbook_learns_of_machines_only_with_machines() -> None:
