@@ -21,6 +21,7 @@ from ..conformance.sonobuoy import Sonobuoy
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.records import PlannedVersion
 from ..core.run import RunDirectory, StageRun, version_stage
+from ..deploy.stage import USABLE
 from ..plane.kube import Api
 from .common import add_run, add_versions, open_run, positive, show
 
@@ -156,6 +157,10 @@ def _of_cluster(options: argparse.Namespace, directory: RunDirectory, version: P
             'the record of deploy names no cluster' if not cluster else f'{directory.path} has no record of a plane'
         )
         raise UsageProblem('cannot find', f'the cluster of {version.key}', missing, 'pass --cluster-kubeconfig')
+    until = deploy.facts.get('until') if deploy else None
+    if until != USABLE:
+        advice = 'leave conformance out, or deploy to the end (in the sandbox: E2E=cluster)'
+        raise UsageProblem('cannot test', f'the cluster of {version.key}', f'deploy ended with: {until}', advice)
     name, space = f'{cluster}-kubeconfig', directory.names.namespace
     secret = Api(Path(kubeconfig)).get('v1', 'Secret', name, space)
     if secret is None:

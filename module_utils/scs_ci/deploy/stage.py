@@ -36,6 +36,8 @@ __all__ = [
     'bring_release', 'class_archive', 'deploy', 'gather_evidence', 'prepare', 'refusal',
 ]  # fmt: skip
 
+# Fact `until` of a deployment that went all the way: only then there is a cluster to test.
+USABLE = 'cluster usable'
 # Answers that speak of the object: malformed, of unknown kind, invalid. 403 may also speak of our rights.
 REFUSALS = frozenset({400, 404, 422})
 # Of the looks at a server, every fourth asks the cloud: once in two seconds, for it is farther away than the plane.
@@ -165,7 +167,7 @@ def _follow(run: Deployment, version: PlannedVersion) -> None:
     run.state.facts['until'] = 'server active'
     if setup.until == 'cluster':
         finish(run, version)
-        run.state.facts['until'] = 'cluster usable'
+        run.state.facts['until'] = USABLE
 
 
 def await_object(run: Deployment, api_version: str, kind: str, name: str) -> Object:

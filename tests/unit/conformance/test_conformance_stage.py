@@ -103,6 +103,15 @@ def test_wrong_version_runs_nothing(run: RunDirectory) -> None:
     assert runner.asked is None
 
 
+def test_a_deployment_that_stopped_at_a_server_has_nothing_to_test(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {'cluster': 'scs-ci-c0', 'until': 'server active'}
+    run.write_record(Record('deploy', Outcome.PASSED, '2026-11-25T01:00:00Z', 1.0, version=KEY, facts=facts))
+    assert main(['conformance', '--run', str(run.path), '--kubeconfig', '/nonexistent']) == Exit.ERROR
+    assert 'deploy ended with: server active' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ('words', 'code'),
     [
