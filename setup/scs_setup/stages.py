@@ -22,26 +22,29 @@ EXAMPLE = 'examples/cluster-stacks'
 @dataclass(frozen=True)
 class Extent:
     """What E2E=... means. machines: servers of clusters are real machines, so that they become nodes. specs: selection
-    of conformance."""
+    of conformance. upgrade: to the next release afterwards."""
 
     machines: bool = True
     control_planes: int = 1
     workers: int = 2
     specs: str = 'smoke'
+    upgrade: bool = False
 
 
+# What is only for clusters.
+MORE = ('CONTROL_PLANES', 'WORKERS', 'CONFORMANCE', 'UPGRADE')
 # The stacks' two spellings; a class without load balancer has neither.
 BALANCED = {'apiServerLoadBalancer': 'octavia-ovn', 'apiserver_loadbalancer': 'octavia-ovn'}
 INFRA, CLUSTER = 'infra', 'cluster'
 EXTENTS = {
     INFRA: Extent(machines=False, workers=1, specs=NO_SPECS),
     CLUSTER: Extent(),
-    'full': Extent(control_planes=3, specs='quick'),
+    'full': Extent(control_planes=3, specs='quick', upgrade=True),
 }
 
 
 def chosen(environ: Mapping[str, str]) -> Extent:
-    """The extent that make hands over: E2E, and CONTROL_PLANES, WORKERS, CONFORMANCE for what differs from it.
+    """The extent that make hands over: E2E, and CONTROL_PLANES, WORKERS, CONFORMANCE, UPGRADE for what differs from it.
 
     The example becomes a cluster. Of another checkout nobody knows whether its images can be had here, so that is asked
     for by name.
@@ -52,7 +55,7 @@ def chosen(environ: Mapping[str, str]) -> Extent:
     default = INFRA if environ.get('CHECKOUT', '').strip() else CLUSTER
     base = EXTENTS[_one_of(environ, 'E2E', tuple(EXTENTS), default)]
     if not base.machines:
-        given = [name for name in ('CONTROL_PLANES', 'WORKERS', 'CONFORMANCE') if environ.get(name, '').strip()]
+        given = [name for name in MORE if environ.get(name, '').strip()]
         if given:
             raise _wrong(
                 given[0], environ[given[0]], 'without machines there are no clusters', 'add E2E=cluster or E2E=full'
@@ -62,6 +65,7 @@ def chosen(environ: Mapping[str, str]) -> Extent:
         control_planes=int(_one_of(environ, 'CONTROL_PLANES', ('1', '3', '5'), str(base.control_planes))),
         workers=int(_one_of(environ, 'WORKERS', tuple(map(str, range(100))), str(base.workers))),
         specs=_one_of(environ, 'CONFORMANCE', SPECS, base.specs),
+        upgrade=_one_of(environ, 'UPGRADE', ('0', '1'), str(int(base.upgrade))) == '1',
     )
 
 
@@ -84,6 +88,8 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
     values: dict[str, Any] = {'control_planes': extent.control_planes, 'workers': extent.workers}
     if extent.specs != NO_SPECS:
         values['conformance'] = extent.specs
+    if extent.upgrade:
+        values['upgrade'] = True
     if extent.specs in WAIVED:
         values['waivers'] = str(paths.CHECKOUT / 'sandbox/waivers.yaml')
     if extent.control_planes > 1:  # without one, nothing finds the others

@@ -19,7 +19,10 @@ def test_extents() -> None:
     cluster = stages.chosen({'E2E': 'cluster'})
     assert (cluster.machines, cluster.control_planes, cluster.workers, cluster.specs) == (True, 1, 2, 'smoke')
     full = stages.chosen({'E2E': 'full'})
-    assert (full.control_planes, full.workers, full.specs) == (3, 2, 'quick')
+    assert (full.control_planes, full.workers, full.specs, full.upgrade) == (3, 2, 'quick', True)
+    assert stages.extra_variables(full)['upgrade'] is True
+    assert stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}).upgrade
+    assert 'upgrade' not in stages.extra_variables(cluster)
     assert stages.chosen({}) == cluster
     assert stages.chosen({'CHECKOUT': '/some'}) == stages.chosen({'E2E': 'infra'}), 'its images may not be here'
 
