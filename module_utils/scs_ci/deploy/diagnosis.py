@@ -88,7 +88,7 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
     (
         r'floating ip .*(is gone from the cloud|associated with no port)',
         NetworkProblem,
-        'see who takes the address away',
+        'see who takes it away; at an upgrade CAPO 0.14.7 does: use a load balancer for the API server',
     ),
     (r'^the system broke|^the console is empty', BootProblem, 'try the node image with a server of your own'),
     (r'^is gone from the cloud|its host or kubelet is down', BootProblem, 'see the host of the server, then try again'),

@@ -24,10 +24,6 @@ USABLE = 'cluster usable'
 # How long an API endpoint may be without its floating address before waiting is in vain: CAPO looks again every 10 s
 # and gives an address to a new machine in the same pass.
 LOST_SECONDS = 90.0
-KNOWN = (
-    'CAPO 0.14.7 deletes it with the control plane machine that it replaces and may not ask for the same address '
-    'again: use a load balancer for the API server'
-)
 # After a change until its absence means something: a MachineDeployment calls itself up to date until its machines have
 # been judged anew, which takes Cluster API some seconds.
 SETTLE_SECONDS = 15.0
@@ -232,7 +228,7 @@ class Endpoint:
         objects = gather.listed(setup.api, OPENSTACK, 'OpenStackCluster', setup.space)
         mine = [obj for obj in objects if belongs(obj, cluster)]
         found = endpoint_complaints(mine, setup.view) if setup.view else []
-        return f'{found[0].subject}: {found[0].text}; {KNOWN}' if found else ''
+        return f'{found[0].subject}: {found[0].text}' if found else ''
 
 
 def _judge(run: Deployment, longest: float) -> None:

@@ -259,7 +259,7 @@ def test_a_lost_address_of_the_api_server_is_the_first_thing_said(tmp_path: Path
     assert record.reason.startswith(
         f'cannot bring up upgrade of {NAME}: API address 198.18.1.7:6443: its floating IP is gone from the cloud'
     )
-    assert 'use a load balancer for the API server' in record.reason
+    assert 'use a load balancer for the API server' in record.advice
     assert [entry['name'] for entry in record.facts['probes']] == ['workload', 'API server']
 
 
