@@ -13,6 +13,9 @@ from .diagnosis import complaints, problem
 from .kinds import CLUSTERS, CLUSTERS_V2, Api, is_true, name_of, title
 from .waiting import LIMITS, PAUSE
 
+# What a cluster made in the cloud and nobody could take out keeps its network, and then Cluster API waits for ever; the
+# purge finds it by name. Machines and the rest are gone within a minute or two.
+UNEMPTIED_SECONDS = 180
 Connect = Callable[[str], AbstractContextManager[emptying.Inside]]
 
 
@@ -31,19 +34,20 @@ def delete_clusters(
     Raises the Problem that holds the first one up. Images are left alone: the resource controller would delete an
     adopted image from the cloud, and it is not ours.
     """
-    names = _clusters(api, space)
+    names, emptied = _clusters(api, space), True
     for name in names:
         if connect and (text := _kubeconfig(api, space, name)):
             with connect(text) as inside:
-                emptying.empty(inside, name, say, clock)
+                emptied = emptying.empty(inside, name, say, clock) and emptied
         api.delete(CLUSTERS, 'Cluster', name, space)
         say(f'Cluster {name}: deleting')
     bound = LIMITS['deletion']
-    limit = bound.seconds if seconds is None else seconds
+    limit = (bound.seconds if emptied else UNEMPTIED_SECONDS) if seconds is None else seconds
+    reason = bound.reason if emptied else 'it could not be emptied before, and what is left in its network keeps it'
     try:
         wait(lambda: not _left(api, space, names, say), limit, 'deletion', pause=PAUSE, clock=clock)
     except Expired:
-        raise _stuck(api, space, limit, bound.reason) from None
+        raise _stuck(api, space, limit, reason) from None
     return names
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from scs_ci.core.clock import SystemClock
-from scs_ci.core.errors import ToolProblem
+from scs_ci.core.errors import Problem, ToolProblem
+from scs_ci.deploy import delete
 from scs_ci.deploy.emptying import empty
+from scs_ci.deploy.waiting import LIMITS
 
 pytestmark = pytest.mark.unit
 
@@ -59,3 +64,49 @@ def test_a_dead_api_server_stops_nobody() -> None:
     said: list[str] = []
     assert not empty(Inside(dead=True), 'c', said.append, SystemClock())
     assert 'connection refused' in said[-1]
+
+
+class Stuck:
+    """A management cluster whose one Cluster never goes."""
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
+        return [{'metadata': {'name': 'c'}}] if kind == 'Cluster' else []
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
+        if kind == 'Secret':
+            return {'data': {'value': base64.b64encode(b'kubeconfig').decode()}}
+        return {'status': {'conditions': [{'type': 'ControlPlaneInitialized', 'status': 'True'}]}}
+
+    def delete(self, *_: Any) -> bool:
+        return True
+
+    def events(self, *_: Any) -> list[dict[str, Any]]:
+        return []
+
+
+class Hurried:
+    """A clock whose seconds pass at once."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.mark.parametrize(('dead', 'limit'), [(True, delete.UNEMPTIED_SECONDS), (False, LIMITS['deletion'].seconds)])
+def test_what_could_not_be_emptied_is_not_waited_for_so_long(dead: bool, limit: float) -> None:
+    inside = Inside(dead=dead)
+
+    @contextlib.contextmanager
+    def connect(_: str) -> Iterator[Inside]:
+        yield inside
+
+    clock = Hurried()
+    with pytest.raises(Problem, match=f'after {limit:.0f} s') as told:
+        delete.delete_clusters(Stuck(), 'n', lambda _: None, clock, connect=connect)
+    assert ('could not be emptied' in told.value.reason) == dead
+    assert limit <= clock.seconds <= limit + 2
