@@ -90,6 +90,12 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         NetworkProblem,
         'see who takes it away; at an upgrade CAPO 0.14.7 does: use a load balancer for the API server',
     ),
+    # whose words may be "Forbidden: cannot be modified", and are no matter of rights
+    (
+        r'admission webhook "[^"]+" denied the request',
+        ProductProblem,
+        'fix the class: the message names the field or the patch',
+    ),
     (r'^the system broke|^the console is empty', BootProblem, 'try the node image with a server of your own'),
     (r'^is gone from the cloud|its host or kubelet is down', BootProblem, 'see the host of the server, then try again'),
     (

@@ -83,6 +83,22 @@ NO_HOST = 'No valid host was found. There are not enough hosts available.'
             'OpenStackCluster o',
         ),
         ([CLUSTER, obj('OpenStackServer', 's', instanceState='ERROR')], [], errors.BootProblem, 'OpenStackServer s'),
+        (
+            [
+                obj(
+                    'Cluster',
+                    'c0',
+                    (
+                        'TopologyReconciled',
+                        'ReconcileFailed',
+                        'admission webhook "validation.x" denied the request: spec: Forbidden: cannot be modified',
+                    ),
+                )
+            ],
+            [],
+            errors.ProductProblem,
+            'Cluster c0: TopologyReconciled=False ReconcileFailed: admission webhook',
+        ),
         ([CLUSTER], [], errors.InfrastructureProblem, 'still waiting'),
         (
             [obj('OpenStackCluster', 'o', failureMessage='strange')],
