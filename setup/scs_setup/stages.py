@@ -92,7 +92,8 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
         values['upgrade'] = True
     if extent.specs in WAIVED:
         values['waivers'] = str(paths.CHECKOUT / 'sandbox/waivers.yaml')
-    if extent.control_planes > 1:  # without one, nothing finds the others
+    # Without one, nothing finds further control planes, and CAPO 0.14.7 loses the address of one that is replaced.
+    if extent.control_planes > 1 or extent.upgrade:
         values['variables'] = {'*': BALANCED}
     return values
 

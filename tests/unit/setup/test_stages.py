@@ -23,6 +23,9 @@ def test_extents() -> None:
     assert stages.extra_variables(full)['upgrade'] is True
     assert stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}).upgrade
     assert 'upgrade' not in stages.extra_variables(cluster)
+    upgraded = stages.extra_variables(stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}))
+    assert upgraded['variables'] == {'*': stages.BALANCED}
+    assert 'variables' not in stages.extra_variables(cluster)
     assert stages.chosen({}) == cluster
     assert stages.chosen({'CHECKOUT': '/some'}) == stages.chosen({'E2E': 'infra'}), 'its images may not be here'
 
