@@ -179,6 +179,17 @@ def test_failing_programs_are_told_in_four_parts(command: list[str], words: str)
     assert str(caught.value).endswith('\n  next: do that')
 
 
+@pytest.mark.parametrize(('before', 'after'), [('128\n', '1024\n'), ('8192\n', '8192\n')])
+def test_the_limit_of_watchers_is_raised_and_never_lowered(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], before: str, after: str
+) -> None:
+    file = tmp_path / 'max_user_instances'
+    file.write_text(before)
+    checks.allow_watchers(file)
+    assert file.read_text() == after
+    assert ('was 128, is 1024 until the next boot' in ''.join(capfd.readouterr())) == (before != after)
+
+
 def test_options_after_test_are_those_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     monkeypatch.setattr(checks, 'test', lambda arguments: seen.append(arguments) or 0)
