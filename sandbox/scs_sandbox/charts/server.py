@@ -172,7 +172,8 @@ def serve(
     as `<host>/<path>`; without it the real hosts are asked, with a cache in `cache`.
     """
     source: Source = Directory(directory) if directory else Upstream(cache)
-    mirror = Mirror(listener(address, namespace), source, Authority(state), state / 'access.log')
+    authority = Authority(state)  # first: who finds the port open looks for ca.crt next
+    mirror = Mirror(listener(address, namespace), source, authority, state / 'access.log')
     for number in (signal.SIGTERM, signal.SIGINT):
         # In a thread, because shutdown waits for the loop that the signal has interrupted.
         signal.signal(number, lambda _number, _frame: threading.Thread(target=mirror.shutdown).start())
