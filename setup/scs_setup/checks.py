@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from . import apt, cache, documentation, environments, launch, paths
+from . import apt, cache, doctor, documentation, environments, launch, paths
 from .problems import FAILED, PASSED
 
 # Each kind of Python source, as far as it exists; symlinks to library and module_utils are left out.
@@ -23,11 +23,6 @@ BESIDE = (
     ('tests/integration/faults',),
 )
 RUNS = (('tests', *(f'--ignore={path}' for run in BESIDE for path in run if path.startswith('tests/'))), *BESIDE)
-
-# Watchers of files are limited for all servers of a host together: about 20 for a control plane, and the runs have
-# several sandboxes. The kernel's default of 128 lets machines die at boot.
-WATCHERS = Path('/proc/sys/fs/inotify/max_user_instances')
-WATCHERS_NEEDED = 1024
 
 
 @dataclass(frozen=True)
@@ -119,18 +114,18 @@ def test(arguments: Sequence[str]) -> int:
     return PASSED if good else FAILED
 
 
-def allow_watchers(file: Path = WATCHERS) -> None:
+def allow_watchers(file: Path = doctor.WATCHES) -> None:
     """Raise the host's limit to what the tests need, and say so; it lasts until the next boot. A higher one stays."""
     before = int(file.read_text())
-    if before >= WATCHERS_NEEDED:
+    if before >= doctor.WATCHES_FOR_MORE:
         return
     try:
-        file.write_text(f'{WATCHERS_NEEDED}\n')
+        file.write_text(f'{doctor.WATCHES_FOR_MORE}\n')
     except OSError as error:
         cache.say(f'fs.inotify.max_user_instances is {before} ({error.strerror}); machines may die at boot')
-        cache.say(f'  next: on the host, sysctl fs.inotify.max_user_instances={WATCHERS_NEEDED}')
+        cache.say(f'  next: on the host, sysctl fs.inotify.max_user_instances={doctor.WATCHES_FOR_MORE}')
         return
-    cache.say(f'fs.inotify.max_user_instances was {before}, is {WATCHERS_NEEDED} until the next boot')
+    cache.say(f'fs.inotify.max_user_instances was {before}, is {doctor.WATCHES_FOR_MORE} until the next boot')
 
 
 def _pytest(reports: Sequence[Path], arguments: Sequence[str], env: Mapping[str, str]) -> Sequence[int]:

@@ -17,6 +17,10 @@ DISK_GIB = 10
 # Sandbox 1.1 GiB, plane 1.3 GiB, machines and the system.
 MEMORY_GIB = 6
 PROBE_SECONDS = 20
+# Watchers of files are limited for all servers of a host together.
+WATCHES = Path('/proc/sys/fs/inotify/max_user_instances')
+# For several sandboxes with machines; the kernel's default of 128 lets machines die at boot.
+WATCHES_FOR_MORE = 1024
 # Of a control plane: kubelet and API server watch files, too.
 WATCHES_OF_MACHINE = 20
 WATCHES_ADVISED = 256
@@ -89,9 +93,9 @@ def bridge_filter() -> Finding:
 
 def watches() -> Finding:
     """Never missing, but few: all servers of the sandbox share root's limit."""
-    limit = int(Path('/proc/sys/fs/inotify/max_user_instances').read_text())
+    limit = int(WATCHES.read_text())
     enough = f'{limit}, enough for about {limit // WATCHES_OF_MACHINE} Kubernetes machines'
-    more = '' if limit >= WATCHES_ADVISED else '; for more: sysctl fs.inotify.max_user_instances=1024'
+    more = '' if limit >= WATCHES_ADVISED else f'; for more: sysctl fs.inotify.max_user_instances={WATCHES_FOR_MORE}'
     return Finding('inotify instances', enough + more)
 
 

@@ -50,6 +50,12 @@ def open_run(options: argparse.Namespace) -> RunDirectory:
     return RunDirectory.open(options.run)
 
 
+def is_planned(stage: str, options: argparse.Namespace, directory: RunDirectory) -> bool:
+    """Whether a chosen version, one of --version or any, has the stage in the plan: else its inputs are not needed."""
+    chosen = [directory.version(key) for key in options.version] or directory.plan().versions
+    return any(stage in version.stages for version in chosen)
+
+
 def show(records: Sequence[Record], as_json: bool) -> Exit:
     """Print one line per record and what to do, or all of them as JSON; return the exit code of the worst."""
     if as_json:

@@ -22,6 +22,7 @@ from ..core.errors import ToolProblem, UsageProblem
 from ..core.records import PlannedVersion
 from ..core.run import RunDirectory, StageRun, version_stage
 from ..deploy.stage import USABLE
+from ..deploy.upgraded import minor
 from ..plane.kube import Api
 from .common import add_run, add_versions, open_run, positive, show
 
@@ -66,18 +67,13 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the stage for every planned version; exit code of the worst."""
     directory = open_run(options)
-    setups = {minor: _setup(options, minor) for minor in {_minor(v.kubernetes) for v in directory.plan().versions}}
+    setups = {minor: _setup(options, minor) for minor in {minor(v.kubernetes) for v in directory.plan().versions}}
 
     def body(state: StageRun, version: PlannedVersion) -> None:
         with _kubeconfig(options, directory, version) as path:
-            stage.conformance(state, path, Api(path).version(), version.kubernetes, setups[_minor(version.kubernetes)])
+            stage.conformance(state, path, Api(path).version(), version.kubernetes, setups[minor(version.kubernetes)])
 
     return show(version_stage(directory, 'conformance', body, tuple(options.version)), options.json)
-
-
-def _minor(kubernetes: str) -> str:
-    """'1.34' of 'v1.34.10'."""
-    return kubernetes.removeprefix('v').rpartition('.')[0]
 
 
 def _setup(options: argparse.Namespace, minor: str) -> stage.Setup:

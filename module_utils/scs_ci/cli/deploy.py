@@ -34,7 +34,7 @@ from ..plane.status import status
 from ..stack import discover
 from ..stack.charts import chart_source
 from ..stack.helm import helm
-from .common import add_run, add_versions, open_run, positive, show
+from .common import add_run, add_versions, is_planned, open_run, positive, show
 
 # Applies to every version whose class has the variable.
 EVERY = '*'
@@ -133,8 +133,7 @@ def run(options: argparse.Namespace) -> int:
     directory = open_run(options)
     if options.delete:
         return _delete(directory, Api(_kubeconfig(options, directory)))
-    chosen = [directory.version(key) for key in options.version] or directory.plan().versions
-    setup = make_setup(options, directory) if any('deploy' in version.stages for version in chosen) else None
+    setup = make_setup(options, directory) if is_planned('deploy', options, directory) else None
 
     def body(state: StageRun, version: PlannedVersion) -> None:
         if setup is None:

@@ -28,7 +28,7 @@ from ..stack.model import Stack
 from ..stack.publish import publish, read_release
 from ..stack.registry import Credentials, Repository
 from .build import RELEASES
-from .common import open_run, positive, show
+from .common import is_planned, open_run, positive, show
 from .deploy import add_place, blaming_plane, make_setup
 from .publish import add_registry, manifest_annotations
 
@@ -63,8 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Upgrade the cluster of every planned version; exit code of the worst."""
     directory = open_run(options)
-    chosen = [directory.version(key) for key in options.version] or directory.plan().versions
-    wanted = _wanted(options, directory) if any('upgrade' in version.stages for version in chosen) else None
+    wanted = _wanted(options, directory) if is_planned('upgrade', options, directory) else None
 
     def body(state: StageRun, version: PlannedVersion) -> None:
         if wanted is None:

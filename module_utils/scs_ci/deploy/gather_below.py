@@ -17,7 +17,7 @@ from ..plane.kube import Refused
 from .addons import Workload
 from .gather import write
 from .inside import SYSTEM, crashes, demand_answer, pod_log
-from .kinds import Object, name_of, status
+from .kinds import Object, container_statuses, name_of
 from .machines import CloudView, instance
 
 # Never Secrets, nor ConfigMaps, in which addons keep passwords, too.
@@ -83,10 +83,7 @@ def _containers(pods: Sequence[Object]) -> list[tuple[Object, str, bool]]:
     bad = {(name_of(pod), container.get('name')) for pod, container in crashes(pods)}
     found = []
     for pod in sorted(pods, key=lambda pod: pod['metadata'].get('namespace') != SYSTEM):
-        for container in [
-            *(status(pod).get('initContainerStatuses') or ()),
-            *(status(pod).get('containerStatuses') or ()),
-        ]:
+        for container in container_statuses(pod):
             name = str(container.get('name'))
             found.append((pod, name, False))
             if (name_of(pod), name) in bad and container.get('restartCount'):

@@ -11,7 +11,7 @@ from ..core.errors import Problem
 from ..plane.kube import Refused
 from .addons import Workload
 from .diagnosis import Complaint, complaints
-from .kinds import Object, condition, condition_text, is_true, name_of, status
+from .kinds import Object, condition, condition_text, container_statuses, is_true, name_of
 from .usable import imageless
 
 SYSTEM = 'kube-system'
@@ -51,8 +51,7 @@ def crashes(pods: Iterable[Object]) -> list[tuple[Object, dict[str, Any]]]:
     """Pods with the status of a container that ended badly and is started again and again."""
     found = []
     for pod in pods:
-        of_pod = status(pod)
-        for container in [*(of_pod.get('initContainerStatuses') or ()), *(of_pod.get('containerStatuses') or ())]:
+        for container in container_statuses(pod):
             ended = ended_badly(container)
             if ended and not container.get('ready'):
                 found.append((pod, container))

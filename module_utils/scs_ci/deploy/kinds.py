@@ -66,6 +66,12 @@ def status(obj: Object | None) -> dict[str, Any]:
     return (obj or {}).get('status') or {}
 
 
+def container_statuses(pod: Object) -> list[dict[str, Any]]:
+    """Of a pod's containers, in the order in which they start."""
+    found = status(pod)
+    return [*(found.get('initContainerStatuses') or ()), *(found.get('containerStatuses') or ())]
+
+
 def belongs(obj: Object, cluster: str) -> bool:
     """True when Cluster API labeled the object as part of that cluster."""
     return bool((obj['metadata'].get('labels') or {}).get(CLUSTER_LABEL) == cluster)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..core.errors import Problem
 from . import console
 from .diagnosis import Complaint
-from .kinds import Object, condition, condition_text, is_true, name_of, status
+from .kinds import CONTROL_PLANE_LABEL, Object, condition, condition_text, is_true, name_of, status
 
 # Deeper than every object of the management cluster: what stands in the cloud, what it says, and the way to it.
 SERVER, CONSOLE, ENDPOINT = 15, 16, 17
@@ -48,7 +48,7 @@ def sick(objects: Iterable[Object]) -> list[Object]:
 
 
 def _is_control_plane(machine: Object) -> bool:
-    return 'cluster.x-k8s.io/control-plane' in (machine['metadata'].get('labels') or {})
+    return CONTROL_PLANE_LABEL in (machine['metadata'].get('labels') or {})
 
 
 def _of_machine(machine: Object, objects: Sequence[Object], view: CloudView) -> list[Complaint]:

@@ -13,12 +13,12 @@ from ..core.errors import Problem
 from . import probe
 from .addons import Workload
 from .deployment import Deployment, watch
+from .inside import SYSTEM
 from .kinds import Object
 from .probe import NAME, SPACE, Probe
 from .usable import group
 
 APPS = 'apps/v1'
-SYSTEM = 'kube-system'
 WORKLOAD, API = 'workload', 'API server'
 # A load balancer of a busy Octavia; without one the API server carries the requests, and the record says so.
 BALANCER_SECONDS = 180

@@ -17,10 +17,10 @@ from .finish import cluster_of, finish, kubeconfig, machine_count
 from .kinds import CLUSTERS, CLUSTERS_V2, CONTROL_PLANES_V2, OPENSTACK, Object, belongs, name_of
 from .machines import endpoint_complaints
 from .objects import CREDENTIALS_LABEL, Release
+from .stage import USABLE
 from .target import Target
 from .upgraded import minor
 
-USABLE = 'cluster usable'
 # How long an API endpoint may be without its floating address before waiting is in vain: CAPO looks again every 10 s
 # and gives an address to a new machine in the same pass.
 LOST_SECONDS = 90.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..plane.conditions import is_current
-from .kinds import Object, condition, condition_text, conditions, is_true, name_of, status, title
+from .kinds import Object, condition, condition_text, conditions, container_statuses, is_true, name_of, status, title
 from .readiness import ABSENT, UNSEEN, State
 
 CONTROL_PLANE = ('Available', 'EtcdClusterHealthy', 'ControlPlaneComponentsHealthy')
@@ -152,8 +152,7 @@ def imageless(pods: Iterable[Object]) -> list[str]:
     """Images that pods wait for in vain, with the first pod that does: 'IMAGE (pod NAME: reason)'."""
     found: dict[str, str] = {}
     for pod in pods:
-        of_pod = status(pod)
-        for container in [*(of_pod.get('initContainerStatuses') or ()), *(of_pod.get('containerStatuses') or ())]:
+        for container in container_statuses(pod):
             waiting = (container.get('state') or {}).get('waiting') or {}
             if waiting.get('reason') in NO_IMAGE:
                 found.setdefault(str(container.get('image')), f'pod {name_of(pod)}: {waiting["reason"]}')
