@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,13 +16,19 @@ from .problems import FAILED, PASSED
 PYTHON = ('conftest.py', 'setup', 'module_utils', 'library', 'plugins', 'sandbox', 'tests', 'benchmarks')
 TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
-# All tests as runs of pytest that take about equally long; each starts the sandboxes that it needs.
-BESIDE = (
-    ('sandbox/tests', 'tests/integration/e2e'),
-    ('tests/integration/plane', 'tests/integration/stack', 'tests/integration/deploy', 'tests/integration/cluster'),
-    ('tests/integration/faults',),
+# Each directory in these with tests is one run of pytest; what its tests need (a sandbox, a plane) it starts itself.
+TREES = ('tests', 'tests/integration', 'sandbox/tests')
+# Those that take longest begin first, so that no long one runs alone at the end. Others may follow in any order.
+LONGEST = (
+    'tests/integration/cluster',
+    'tests/integration/faults',
+    'tests/integration/e2e',
+    'sandbox/tests/live',
+    'sandbox/tests/integration',
+    'tests/integration/cloud',
+    'tests/integration/plane',
 )
-RUNS = (('tests', *(f'--ignore={path}' for run in BESIDE for path in run if path.startswith('tests/'))), *BESIDE)
+AT_ONCE = 5  # runs of pytest for two processors: most of the time a test waits for a machine or a controller
 
 
 @dataclass(frozen=True)
@@ -76,16 +82,31 @@ def lint() -> int:
     """Run all linters, say which failed."""
     apt.ensure('lint')
     env = {**launch.prepared(), 'ANSIBLE_HOME': str(paths.cache_root() / 'ansible'), 'NO_COLOR': '1'}
-    failed = [check.name for check in linters(paths.CHECKOUT) if not _passes(check, env)]
+    checks = linters(paths.CHECKOUT)
+    codes = launch.call_beside(
+        [check.command for check in checks], env, ended=_teller([check.name for check in checks])
+    )
+    failed = [check.name for check, code in zip(checks, codes, strict=True) if code]
     print(f'linters: {"failed: " + ", ".join(failed) if failed else "all passed"}', flush=True)
     return FAILED if failed else PASSED
 
 
-def _passes(check: Check, env: Mapping[str, str]) -> bool:
+def _teller(names: Sequence[str]) -> Callable[[int, int], None]:
+    """Says the end of each program by its number, with the seconds since now."""
     started = time.monotonic()
-    code = launch.call(check.command, env)
-    cache.say(f'{check.name}: {"passed" if code == 0 else f"ended with {code}"} {time.monotonic() - started:.1f} s')
-    return code == 0
+
+    def ended(number: int, code: int) -> None:
+        result = 'passed' if code == 0 else f'ended with {code}'
+        cache.say(f'{names[number]}: {result}, {time.monotonic() - started:.1f} s after the start')
+
+    return ended
+
+
+def runs(root: Path) -> list[str]:
+    """Directories with tests in the order in which they are to begin: all tests, each once."""
+    folders = [str(folder.relative_to(root)) for tree in TREES for folder in sorted((root / tree).iterdir())]
+    found = [name for name in folders if name not in TREES and next((root / name).rglob('test_*.py'), None)]
+    return sorted(found, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -104,7 +125,7 @@ def test(arguments: Sequence[str]) -> int:
         environments.ensure(name)
     env = launch.prepared(with_tools=True)
     with tempfile.TemporaryDirectory(prefix='scs-ci-junit-') as folder:
-        reports = [Path(folder) / f'{number}.xml' for number in range(1 if arguments else len(RUNS))]
+        reports = [Path(folder) / f'{number}.xml' for number in range(1 if arguments else len(runs(paths.CHECKOUT)))]
         codes = _pytest(reports, arguments, env)
         counts = [count(report) for report in reports]
     good = not any(checked) and not any(codes) and all(c.passed and not c.failed for c in counts)
@@ -129,15 +150,16 @@ def allow_watchers(file: Path = doctor.WATCHES) -> None:
 
 
 def _pytest(reports: Sequence[Path], arguments: Sequence[str], env: Mapping[str, str]) -> Sequence[int]:
-    """Exit codes of pytest: one for the tests that were asked for, or one for each of RUNS.
+    """Exit codes of pytest: one for the tests that were asked for, or one for each run.
 
-    They run at the same time, for a test mostly waits. Not through pytest-xdist: after Ctrl-C its workers end without
+    They run beside each other, for a test mostly waits. Not through pytest-xdist: after Ctrl-C its workers end without
     taking down what they started.
     """
     if arguments:
         return [launch.call(['pytest', f'--junit-xml={reports[0]}', *arguments], env)]
-    commands = [['pytest', f'--junit-xml={report}', *run] for report, run in zip(reports, RUNS, strict=True)]
-    return launch.call_beside(commands, env)
+    names = runs(paths.CHECKOUT)
+    commands = [['pytest', f'--junit-xml={report}', name] for report, name in zip(reports, names, strict=True)]
+    return launch.call_beside(commands, env, at_once=AT_ONCE, ended=_teller(names))
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NoReturn, Protocol
+from typing import IO, NoReturn
 
 from . import cache, environments, paths, tools
 from .problems import ERROR, SetupProblem
+
+POLL = 0.1  # seconds between two looks at programs that run
 
 
 def environment(python: Path, programs: Path | None, base: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -71,73 +75,92 @@ def call(command: Sequence[str], env: Mapping[str, str], cwd: Path = paths.CHECK
     Ctrl-C reaches the program as well, which cleans up after itself; so wait for it instead of leaving it alone. There
     is no time limit here: each program bounds its own waits, and a person may look at a sandbox for a day.
     """
-    with _patient() as start:
-        process = start(command, env, cwd, None)
-        return process.wait()
+    with _patient() as children:
+        return children.start(command, env, cwd, None).wait()
 
 
-def call_beside(commands: Sequence[Sequence[str]], env: Mapping[str, str], cwd: Path = paths.CHECKOUT) -> list[int]:
-    """Run programs at the same time as `call` does, and return their exit codes.
+def call_beside(
+    commands: Sequence[Sequence[str]],
+    env: Mapping[str, str],
+    cwd: Path = paths.CHECKOUT,
+    at_once: int = 0,
+    ended: Callable[[int, int], None] = lambda number, code: None,
+) -> list[int]:
+    """Run programs as `call` does, several at the same time, started in their order; return their exit codes.
 
-    The output of the first is shown at once, that of the others follows in their order when all have ended.
+    The output of each is shown as one piece when it has ended.
+
+    Args:
+        at_once: how many at most; 0: all.
+        ended: told the number of each program in commands and its exit code, after its output.
     """
-    with ExitStack() as opened:
-        outputs = [opened.enter_context(tempfile.TemporaryFile()) for _ in commands[1:]]
-        try:
-            with _patient() as start:
-                processes = [
-                    start(command, env, cwd, output) for command, output in zip(commands[1:], outputs, strict=True)
-                ]
-                processes.insert(0, start(commands[0], env, cwd, None))
-                return [process.wait() for process in processes]
-        finally:
-            for output in outputs:
-                output.seek(0)
-                shutil.copyfileobj(output, sys.stdout.buffer)
-            sys.stdout.flush()
+    codes: dict[int, int] = {}
+    waiting = list(enumerate(commands))
+    with ExitStack() as opened, _patient() as children:
+        running: dict[int, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
+        while running or (waiting and not children.seen):
+            while waiting and not children.seen and len(running) < (at_once or len(commands)):
+                number, command = waiting.pop(0)
+                output: IO[bytes] = opened.enter_context(tempfile.TemporaryFile())
+                running[number] = (children.start(command, env, cwd, output), output)
+            for number, (process, output) in list(running.items()):
+                if process.poll() is not None:
+                    del running[number]
+                    _show(output)
+                    codes[number] = process.returncode
+                    ended(number, process.returncode)
+            time.sleep(POLL)
+    return [codes[number] for number in range(len(commands))]
 
 
-class Start(Protocol):
-    """Starts a program; its output goes to a file or where ours goes."""
-
-    def __call__(
-        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[bytes] | None
-    ) -> subprocess.Popen[bytes]: ...
+def _show(output: IO[bytes]) -> None:
+    output.seek(0)
+    shutil.copyfileobj(output, sys.stdout.buffer)
+    sys.stdout.flush()
 
 
-@contextmanager
-def _patient() -> Iterator[Start]:
-    """What starts programs; SIGINT and SIGTERM become an exception after the programs have ended, SIGTERM ends them.
+@dataclass
+class Children:
+    """Programs that run, and the signals that came meanwhile: SIGTERM is passed on to them, Ctrl-C reached them."""
 
-    Handlers instead of exceptions, which could come between the start of a program and our knowing of it.
-    """
-    seen: list[int] = []
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def handler(number: int, frame: object) -> None:
-        seen.append(number)
-        if number == signal.SIGTERM:
-            for process in processes:
-                process.terminate()
+    seen: list[int] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
-        command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[bytes] | None
+        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, output: IO[bytes] | None
     ) -> subprocess.Popen[bytes]:
+        """Start a program; its output goes to a file, or where ours goes."""
         cache.say(' '.join(command))
         error = subprocess.STDOUT if output else None
         process = subprocess.Popen(list(command), env=dict(env), cwd=cwd, stdout=output, stderr=error)
-        processes.append(process)
-        if signal.SIGTERM in seen:
+        self.processes.append(process)
+        if signal.SIGTERM in self.seen:
             process.terminate()
         return process
 
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    def handle(self, number: int, frame: object) -> None:
+        """Handler of SIGINT and SIGTERM."""
+        self.seen.append(number)
+        if number == signal.SIGTERM:
+            for process in self.processes:
+                process.terminate()
+
+
+@contextmanager
+def _patient() -> Iterator[Children]:
+    """What starts programs; SIGINT and SIGTERM become an exception after the programs have ended.
+
+    Handlers instead of exceptions, which could come between the start of a program and our knowing of it.
+    """
+    children = Children()
+    before = {number: signal.signal(number, children.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield start
+        yield children
     finally:
-        for process in processes:
+        for process in children.processes:
             process.wait()
         for number, action in before.items():
             signal.signal(number, action)
-    if seen:
-        raise Terminated if signal.SIGTERM in seen else KeyboardInterrupt
+        # here, so that it takes the place of what its coming early may have caused
+        if children.seen:
+            raise Terminated if signal.SIGTERM in children.seen else KeyboardInterrupt

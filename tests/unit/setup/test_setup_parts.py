@@ -136,16 +136,32 @@ def test_terminated_call_ends_its_program_first(tmp_path: Path) -> None:
     assert done.stdout == 'unwound True\n', done.stderr
 
 
-def test_the_output_of_further_programs_follows(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_each_program_is_shown_as_one_piece_when_it_has_ended(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    told: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         # each waits for the other, so they run at the same time
-        first = 'touch one; until [ -e two ]; do sleep 0.05; done; sleep 0.2; echo first; exit 3'
-        second = 'echo second; touch two; until [ -e one ]; do sleep 0.05; done; exit 4'
-        third = 'until [ -e two ]; do sleep 0.05; done; echo third'
-        commands = [['sh', '-c', script] for script in (first, second, third)]
-        codes = launch.call_beside(commands, dict(os.environ), cwd=Path(folder))
-    assert codes == [3, 4, 0]
-    assert capfdbinary.readouterr().out == b'first\nsecond\nthird\n'
+        first = 'touch one; echo fir; until [ -e two ]; do sleep 0.05; done; sleep 1; echo st; exit 3'
+        second = 'echo sec; touch two; until [ -e one ]; do sleep 0.05; done; echo ond; exit 4'
+        commands = [['sh', '-c', script] for script in (first, second)]
+        codes = launch.call_beside(commands, dict(os.environ), Path(folder), ended=lambda *end: told.append(end))
+    assert codes == [3, 4]
+    assert told == [(1, 4), (0, 3)]
+    assert capfdbinary.readouterr().out == b'sec\nond\nfir\nst\n'
+
+
+def test_no_more_programs_run_at_once_than_allowed(tmp_path: Path) -> None:
+    # fails if a third one of its kind is there
+    script = 'mkdir here.$$; [ $(ls -d here.* | wc -l) -le 2 ] || exit 1; sleep 0.3; rmdir here.$$'
+    assert launch.call_beside([['sh', '-c', script]] * 5, dict(os.environ), tmp_path, at_once=2) == [0] * 5
+
+
+def test_every_test_is_in_one_run() -> None:
+    names = checks.runs(paths.CHECKOUT)
+    files = [file for tree in ('tests', 'sandbox/tests') for file in (paths.CHECKOUT / tree).rglob('test_*.py')]
+    for file in files:
+        owners = [name for name in names if file.is_relative_to(paths.CHECKOUT / name)]
+        assert len(owners) == 1, file
+    assert tuple(names[: len(checks.LONGEST)]) == checks.LONGEST  # none of them is gone
 
 
 def test_both_programs_clean_up_when_terminated(tmp_path: Path) -> None:
