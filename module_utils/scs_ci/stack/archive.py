@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import yamltext
 
@@ -17,12 +17,16 @@ MOST_MEMBERS = 20_000
 
 @dataclass(frozen=True)
 class Archive:
-    """A packed chart. path: where it lies; name, version: from the Chart.yaml inside; problem: why it is unreadable."""
+    """A packed chart. path: where it lies; name, version: from the Chart.yaml inside; problem: why it is unreadable.
+
+    files: its files below the directory of the chart.
+    """
 
     path: str
     name: str
     version: str
     problem: str = ''
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 def inspect(path: str, content: bytes) -> Archive:
@@ -38,7 +42,9 @@ def inspect(path: str, content: bytes) -> Archive:
     root = document[0].root if document else None
     if root is None:
         return Archive(path, '', '', 'empty Chart.yaml')
-    return Archive(path, root.value('name'), root.value('version'))
+    head = metas[0].removesuffix('Chart.yaml')
+    own = {name.removeprefix(head): data for name, data in files.items() if name.startswith(head)}
+    return Archive(path, root.value('name'), root.value('version'), files=own)
 
 
 def unpack(content: bytes) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ Paths of files are relative to the stack directory; shared files beside it (layo
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -60,13 +61,19 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Chart:
-    """A directory with a helm chart. path: below the stack; lock: None when there is no Chart.lock."""
+    """A directory with a helm chart. path: below the stack; lock: None when there is no Chart.lock.
+
+    values: values.yaml; schema: values.schema.json; None when there is no such file.
+    """
 
     path: str
     meta: YamlFile
     dependencies: tuple[Dependency, ...]
     lock: tuple[Dependency, ...] | None
     archives: tuple[Archive, ...]
+
+    values: YamlFile | None = None
+    schema: YamlFile | None = None
 
     @property
     def name(self) -> Stated:
@@ -101,6 +108,8 @@ class Rendering:
 
     file, line: of the template in the stack's source that made helm fail, as far as helm said it.
     unavailable: why it could not be tried, which is no defect of the stack.
+    point: what differs from a rendering with nothing set, e.g. 'values: oidc.enabled=true'; '' for that rendering.
+    fetched: the charts that did not lie in the stack.
     """
 
     chart: str
@@ -109,6 +118,29 @@ class Rendering:
     file: str = ''
     line: int = 1
     unavailable: str = ''
+    point: str = ''
+    fetched: tuple[Archive, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a chart repository offers. charts: name -> versions; source: where this was read; age: in days, if known."""
+
+    repository: str
+    charts: Mapping[str, tuple[str, ...]]
+    source: str
+    age: float | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What rules must know of the world outside of the stack; everything unknown is absent, and rules then say nothing.
+
+    today: the date to judge ends of life by. indexes: repository as written in Chart.yaml -> its index.
+    """
+
+    today: datetime.date | None = None
+    indexes: Mapping[str, Index] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,6 +149,8 @@ class Stack:
 
     path: relative to the checkout. directory: the last components of the path, for stacks that state no name.
     provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (older).
+    renderings: each chart as it comes; variants: charts again at the other points of the matrix, see `Rendering.point`.
+    before: the release to compare with, None without one.
     """
 
     path: str
@@ -131,6 +165,9 @@ class Stack:
     stages: tuple[Stage, ...]
     addon_layout: str
     renderings: tuple[Rendering, ...] = field(default=(), repr=False)
+    variants: tuple[Rendering, ...] = field(default=(), repr=False)
+    facts: Facts = field(default_factory=Facts, repr=False)
+    before: Stack | None = field(default=None, repr=False)
 
     @property
     def version(self) -> Kubernetes | None:
@@ -170,7 +207,7 @@ def stated(file: YamlFile, *keys: str) -> Stated:
 
 def build_model(path: str, layout: str, files: Mapping[str, bytes], renderings: tuple[Rendering, ...] = ()) -> Stack:
     """The model of the stack at `path` from its files. Pure; broken files become part of the model, not exceptions."""
-    parsed = {name: _yaml(name, content) for name, content in files.items() if _is_yaml(name)}
+    parsed = {name: yaml_file(name, content) for name, content in files.items() if _is_yaml(name)}
     config = parsed.get(TOOL_CONFIG[layout], YamlFile(TOOL_CONFIG[layout]))
     head = () if layout == LAYOUT_B else ('config',)
     provider = ('provider',) if layout == LAYOUT_B else ('config', 'provider', 'type')
@@ -196,10 +233,11 @@ def _is_yaml(name: str) -> bool:
     parts = name.split('/')
     if 'templates' in parts or parts[-1] == 'overwrite.yaml' or name == 'cluster-addon-values.yaml':
         return False
-    return parts[-1] == 'Chart.lock' or name.endswith(('.yaml', '.yml'))
+    return parts[-1] in ('Chart.lock', 'values.schema.json') or name.endswith(('.yaml', '.yml'))
 
 
-def _yaml(name: str, content: bytes) -> YamlFile:
+def yaml_file(name: str, content: bytes) -> YamlFile:
+    """A YAML or JSON file; what cannot be parsed is told in `broken`."""
     if len(content) > MOST_TEXT:
         return YamlFile(name, broken=Broken(f'larger than {MOST_TEXT >> 20} MiB', 1))
     try:
@@ -232,6 +270,8 @@ def _chart(path: str, files: Mapping[str, bytes], parsed: Mapping[str, YamlFile]
         dependencies=_dependencies(meta),
         lock=_dependencies(lock) if lock else None,
         archives=tuple(inspect(p, files[p]) for p in packed),
+        values=parsed.get(f'{path}/values.yaml'),
+        schema=parsed.get(f'{path}/values.schema.json'),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.errors import InfrastructureProblem
 from . import charts, overwrite, release
+from .archive import Archive, inspect
 from .build import write_tree
 from .charts import ChartSource
 from .helm import Helm, Output
@@ -62,9 +63,12 @@ def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: H
     needed = charts.missing(chart, unpacked)
     if needed:
         content = {path: data for path, data in content.items() if not path.startswith('charts/')}
+    fetched: list[Archive] = []
     for dependency in needed:
+        packed = f'charts/{dependency.name}-{dependency.version}.tgz'
         try:
-            content[f'charts/{dependency.name}-{dependency.version}.tgz'] = charts.fetch(dependency, source, helm)
+            content[packed] = charts.fetch(dependency, source, helm)
+            fetched.append(inspect(f'{chart.path}/{packed}', content[packed]))
         except charts.NotInRepository as error:
             return Rendering(chart.path, error=error.answer, file=chart.meta.path, line=dependency.line)
         except InfrastructureProblem as problem:
@@ -76,7 +80,7 @@ def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: H
         output = helm.template(
             directory, ADDON_RELEASE, ADDON_NAMESPACE, values=values.text, kubernetes=kubernetes, crds=True
         )
-    return _rendering(chart, output)
+    return replace(_rendering(chart, output), fetched=tuple(fetched))
 
 
 def _overwrite_file(stack: Stack, chart: Chart) -> str:

@@ -13,27 +13,28 @@ from .yamltext import Broken, Document, parse
 
 @dataclass(frozen=True)
 class Printed:
-    """A rendered template: its documents, or why it is not YAML."""
+    """A rendered template: its documents, or why it is not YAML. point: as in Rendering."""
 
     chart: Chart
     part: Rendered
     documents: tuple[Document, ...]
     broken: Broken | None
+    point: str = ''
 
     def place(self, stack: Stack, line: int) -> Origin:
         """Where a line of the rendering comes from."""
         return origin(stack, self.chart, self.part, line)
 
 
-def printed(stack: Stack) -> Iterator[Printed]:
-    """Every rendered template of the stack."""
+def printed(stack: Stack, variants: bool = False) -> Iterator[Printed]:
+    """Every rendered template of the stack; with `variants` also at the other points of the matrix."""
     charts = {chart.path: chart for chart in stack.charts}
-    for rendering in stack.renderings:
+    for rendering in (*stack.renderings, *(stack.variants if variants else ())):
         chart = charts.get(rendering.chart)
         for part in rendering.parts if chart else ():
             assert chart is not None
             documents, broken = _parsed(part.text)
-            yield Printed(chart, part, documents, broken)
+            yield Printed(chart, part, documents, broken, rendering.point)
 
 
 @lru_cache(maxsize=512)

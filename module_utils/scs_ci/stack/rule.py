@@ -7,11 +7,12 @@ are given and nothing else: no file, no program, no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.records import Severity
+from .archive import pack
 from .helm import split
-from .model import LAYOUT_A, Rendered, Rendering, Stack, build_model
+from .model import LAYOUT_A, Facts, Rendered, Rendering, Stack, build_model
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Example:
     """A change to BASE. files: path -> text, None deletes; rendered: chart directory -> what helm printed;
 
     failed: chart directory -> error of helm; hits: the places where the rule must strike, (file, line) each.
+    packed: path of an archive -> the files in it, e.g. 'cilium/values.yaml'. variants: (point of the matrix, chart
+    directory) -> what helm printed there. facts: the world outside. before: the release to compare with, as another
+    change to BASE.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -40,6 +44,10 @@ class Example:
     failed: Mapping[str, str] = field(default_factory=dict)
     hits: tuple[tuple[str, int], ...] = ()
     layout: str = LAYOUT_A
+    packed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    before: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +97,19 @@ def example_stack(example: Example) -> Stack:
     """The model of an example, as the check would see it."""
     files: dict[str, str | None] = {**BASE, **example.files}
     content = {path: text.encode() for path, text in files.items() if text is not None}
+    content |= {path: pack({n: t.encode() for n, t in inner.items()}) for path, inner in example.packed.items()}
     renderings = [Rendering(chart, _parts(text)) for chart, text in example.rendered.items()]
     renderings += [
         Rendering(chart, error=text, file=f'{chart}/templates/class.yaml', line=1)
         for chart, text in example.failed.items()
     ]
-    return build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
+    stack = build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
+    return replace(
+        stack,
+        variants=tuple(Rendering(c, _parts(text), point=p) for (p, c), text in example.variants.items()),
+        facts=example.facts,
+        before=example_stack(example.before) if example.before else None,
+    )
 
 
 def _parts(text: str) -> tuple[Rendered, ...]:
