@@ -50,13 +50,15 @@ class Stated:
 
 @dataclass(frozen=True)
 class Dependency:
-    """An entry of `dependencies` in Chart.yaml or Chart.lock."""
+    """An entry of `dependencies` in Chart.yaml or Chart.lock. version_line: of its version, or of the entry without."""
 
     name: str
     version: str
     repository: str
     alias: str
     line: int
+    version_line: int = 1
+    condition: str = ''
 
 
 @dataclass(frozen=True)
@@ -278,8 +280,16 @@ def _chart(path: str, files: Mapping[str, bytes], parsed: Mapping[str, YamlFile]
 def _dependencies(file: YamlFile) -> tuple[Dependency, ...]:
     entries = file.root.items('dependencies') if file.root is not None else ()
     return tuple(
-        Dependency(e.value('name'), e.value('version'), e.value('repository'), e.value('alias'), e.line)
-        for e in entries
+        Dependency(
+            name=entry.value('name'),
+            version=entry.value('version'),
+            repository=entry.value('repository'),
+            alias=entry.value('alias'),
+            line=entry.line,
+            version_line=(entry.get('version') or entry).line,
+            condition=entry.value('condition'),
+        )
+        for entry in entries
     )
 
 

@@ -29,6 +29,11 @@ HASHES = {
     'providers/openstack/scs': 'sjl0coze4axzhdrahdv3ic5tppichafv8pr5ee7g',
     'providers/openstack/scs2': 'azlfam7rgn823z07ougej26xmpzsohlj0tvr4s0njis',
 }
+# Errors on the main branch: file, line and rule, with what makes each of them true.
+TRUE_ERRORS = {
+    # the object asks the operator for a release of 1.31 of a stack that declares v1.30.10
+    ('providers/docker/scs/clusterstack.yaml', 9, 'versions-agree'),
+}
 # Cases whose defect the rules of today state; 06 is a warning, for documents are no part of what is deployed.
 FOUND = {
     '01-class-chart-name': 'error',
@@ -47,11 +52,12 @@ def test_hashes_are_those_of_csctl() -> None:
     assert {p.path: hashes(discover.load(MAIN, p).files).cluster_stack for p in discover.find(MAIN)} == HASHES
 
 
-def test_the_main_branch_renders_without_error(helm: Helm, tmp_path: Path) -> None:
+def test_the_main_branch_has_no_error_that_is_not_true(helm: Helm, tmp_path: Path) -> None:
     source = ChartSource(tmp_path, DATA / 'charts/mirror')
     stacks = [render_stack(discover.load(MAIN, place), helm, source) for place in discover.find(MAIN)]
 
-    assert [f for stack in stacks for f in run_rules(stack) if f.severity is Severity.ERROR] == []
+    errors = {(f.file, f.line, f.rule) for stack in stacks for f in run_rules(stack) if f.severity is Severity.ERROR}
+    assert errors == TRUE_ERRORS
     assert all(r.parts and not r.unavailable for stack in stacks for r in stack.renderings)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from ...core.records import Severity
 from ..model import Chart, Dependency, Stack
 from ..rule import Example, Hit, Rule
+from ..semver import satisfies
 
-# A version that is one version; anything else is a range, whose resolution is the lock's business.
-EXACT = re.compile(r'v?\d+\.\d+\.\d+([-+][\w.+-]+)?')
 CHART = 'cluster-addon/cni/Chart.yaml'
 LOCK = 'cluster-addon/cni/Chart.lock'
 
@@ -19,62 +17,85 @@ def check(stack: Stack) -> Iterable[Hit]:
     for chart in stack.charts:
         yield from _lock(chart)
         yield from _archives(chart)
+        yield from _missing(chart)
+
+
+def _numbered(entries: Iterable[Dependency]) -> dict[tuple[str, int], Dependency]:
+    """Entries by name and how often the name came before: one chart may be used twice, with an alias each."""
+    found: dict[tuple[str, int], Dependency] = {}
+    for entry in entries:
+        found[entry.name, sum(1 for name, _ in found if name == entry.name)] = entry
+    return found
 
 
 def _lock(chart: Chart) -> Iterable[Hit]:
     if chart.lock is None:
         return
     file = f'{chart.path}/Chart.lock'
-    locked = {entry.name: entry for entry in chart.lock}
-    declared = {entry.name: entry for entry in chart.dependencies}
-    for name, entry in locked.items():
-        if name not in declared:
-            yield Hit(file, entry.line, f'{name} is locked, but {chart.meta.path} does not depend on it', seen=name)
-        elif not _fits(declared[name], entry.version):
-            wanted = declared[name].version
-            message = f'{name} is locked at {entry.version}, but {chart.meta.path} wants {wanted}'
-            yield Hit(file, _version_line(entry), message, seen=entry.version, wanted=wanted)
-    for name, entry in declared.items():
-        if name not in locked:
-            yield Hit(chart.meta.path, entry.line, f'{name} is missing in {file}', wanted=f'{name} {entry.version}')
+    locked, declared = _numbered(chart.lock), _numbered(chart.dependencies)
+    packed = {(archive.name, archive.version) for archive in chart.archives}
+    for key, entry in locked.items():
+        name, wanted = entry.name, declared.get(key)
+        if wanted is None:
+            message = f'{name} is locked, but {chart.meta.path} does not depend on it: run helm dependency update'
+            yield Hit(file, entry.line, message, seen=name)
+        elif not _fits(wanted, entry.version):
+            held = 'locked and packed' if (name, entry.version) in packed else 'locked'
+            message = f'{name} is {held} at {entry.version}, but {chart.meta.path} wants {wanted.version}'
+            message += ': run helm dependency update'
+            yield Hit(file, entry.version_line, message, seen=entry.version, wanted=wanted.version)
+        elif _place(entry.repository) != _place(wanted.repository):
+            message = f'{name} is locked from {entry.repository}, but {chart.meta.path} takes it from elsewhere'
+            message += ': run helm dependency update'
+            yield Hit(file, entry.line, message, seen=entry.repository, wanted=wanted.repository)
+    for key, entry in declared.items():
+        if key not in locked:
+            message = f'{entry.name} is missing in {file}: run helm dependency update'
+            yield Hit(chart.meta.path, entry.line, message, wanted=f'{entry.name} {entry.version}')
 
 
-def _version_line(entry: Dependency) -> int:
-    """helm writes locks as name, repository, version, one line each."""
-    return entry.line + (2 if entry.repository else 1)
+def _place(repository: str) -> str:
+    return repository.rstrip('/')
 
 
 def _archives(chart: Chart) -> Iterable[Hit]:
-    declared = {entry.name: entry for entry in chart.dependencies}
-    packed: dict[str, list[str]] = {}
+    locked = {(entry.name, entry.version) for entry in chart.lock or ()}
     for archive in chart.archives:
         if archive.problem:
             yield Hit(archive.path, 1, archive.problem)
             continue
-        packed.setdefault(archive.name, []).append(archive.version)
-        if archive.name not in declared:
-            message = (
-                f'{archive.path} holds {archive.name} {archive.version}, which nothing depends on: helm renders it, too'
-            )
+        users = [entry for entry in chart.dependencies if entry.name == archive.name]
+        held = f'{archive.path} holds {archive.name} {archive.version}'
+        if not users:
+            message = f'{held}, which nothing depends on: helm renders it, too; remove it'
             yield Hit(chart.meta.path, 1, message, seen=archive.name)
-        elif not _fits(declared[archive.name], archive.version):
-            entry = declared[archive.name]
-            message = f'{archive.path} holds {archive.name} {archive.version}, wanted is {entry.version}'
-            yield Hit(chart.meta.path, entry.line, message, seen=archive.version, wanted=entry.version)
-    for name, versions in packed.items():
-        if len(versions) > 1:
-            yield Hit(chart.meta.path, 1, f'{name} is packed {len(versions)} times: {", ".join(versions)}', seen=name)
-    for name, entry in declared.items():
+        elif (
+            not any(_fits(entry, archive.version) for entry in users) and (archive.name, archive.version) not in locked
+        ):
+            message = f'{held}, wanted is {users[0].version}: run helm dependency update'
+            yield Hit(chart.meta.path, users[0].version_line, message, seen=archive.version, wanted=users[0].version)
+
+
+def _missing(chart: Chart) -> Iterable[Hit]:
+    packed = [archive.name for archive in chart.archives if not archive.problem]
+    for name in sorted(set(packed)):
+        users = sum(1 for entry in chart.dependencies if entry.name == name)
+        if packed.count(name) > max(users, 1):
+            versions = ', '.join(archive.version for archive in chart.archives if archive.name == name)
+            message = f'{name} is packed {packed.count(name)} times: {versions}; remove what is not wanted'
+            yield Hit(chart.meta.path, 1, message, seen=name)
+    for entry in chart.dependencies:
         remote = entry.repository and not entry.repository.startswith('file:')
-        if chart.archives and name not in packed and remote:
-            message = f'other charts are packed in {chart.path}/charts, {name} is not: helm downloads all of them again'
-            yield Hit(chart.meta.path, entry.line, message, wanted=f'{name}-{entry.version}.tgz')
+        if chart.archives and entry.name not in packed and remote:
+            message = f'other charts are packed in {chart.path}/charts, {entry.name} is not: helm downloads all again'
+            yield Hit(chart.meta.path, entry.line, message, wanted=f'{entry.name}-{entry.version}.tgz')
 
 
 def _fits(declared: Dependency, version: str) -> bool:
-    if not EXACT.fullmatch(declared.version):
+    """A range that cannot be understood fits: helm itself says what is wrong with it."""
+    if declared.version.removeprefix('v') == version.removeprefix('v'):
         return True
-    return declared.version.removeprefix('v') == version.removeprefix('v')
+    return satisfies(version, declared.version) is not False
 
 
 def _chart(version: str) -> str:
@@ -100,6 +121,8 @@ RULE = Rule(
     ),
     check=check,
     bad=(
+        Example({CHART: _chart('^1.15'), LOCK: _locked('1.14.9')}, hits=((LOCK, 4),)),
+        Example({CHART: _chart('1.15.6'), LOCK: _locked('1.15.6').replace('.example', '.other')}, hits=((LOCK, 2),)),
         Example({CHART: _chart('1.15.6'), LOCK: _locked('1.15.2')}, hits=((LOCK, 4),)),
         Example({CHART: _chart('1.15.6'), LOCK: _locked('1.15.6', 'calico')}, hits=((LOCK, 2), (CHART, 5))),
         Example(

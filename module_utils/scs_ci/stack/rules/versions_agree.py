@@ -6,62 +6,49 @@ import re
 from collections.abc import Iterable
 
 from ...core.records import Severity
-from ..model import CLASS_DIR, Stack, YamlFile, scalars
+from ..model import ADDON_DIR, Stack
 from ..rule import BASE, Example, Hit, Rule
+from ..statements import statements
 from ..versions import Kubernetes, parse_kubernetes
 
-# Names and addresses of node images, as the community builds and publishes them.
-IMAGE = re.compile(r'(?:capi-image[- ]|kube-|kindest/node:)(v?\d+\.\d+(?:\.\d+)?)(?![\w]*\d)(?!\.\d)')
-# Names of charts that follow the convention.
-CHART = re.compile(r'(?P<base>\w+-\w+-\d+-\d+)-cluster-addon')
-NODE_IMAGES = ('image.yaml', 'node-images/')
 VERSIONS = 'versions.yaml'
-ADDON = 'cluster-addon/cni/Chart.yaml'
+ADDON = f'{ADDON_DIR}/cni/Chart.yaml'
+MINOR_DIRECTORY = re.compile(r'(\d+)-(\d+)')
 
 
 def check(stack: Stack) -> Iterable[Hit]:
     version = stack.version
     if version is None:
         return
-    yield from _addon_charts(stack)
-    for file in stack.yaml.values():
-        if file.path.startswith(NODE_IMAGES) or file.path == f'{CLASS_DIR}/values.yaml':
-            yield from _scalars(stack, file, version)
-    for path in stack.files:
-        if path.startswith(f'{CLASS_DIR}/templates/'):
-            yield from _lines(stack, path, version)
+    class_chart = stack.class_chart.name if stack.class_chart else None
+    wrong = {}
+    for found in statements(stack):
+        if class_chart and (found.file, found.line) == (class_chart.file, class_chart.line):
+            continue  # rule class-chart-name tells it
+        if not found.version.agrees(version):
+            wrong[found.file, found.line] = found  # an address states the minor and then the version: the latter counts
+    for found in wrong.values():
+        message = f'{found.what} is of Kubernetes {found.seen}, but {stack.kubernetes.file} declares {version}: '
+        message += 'correct the one that is wrong'
+        yield Hit(found.file, found.line, message, seen=found.seen, wanted=_in_form(found.seen, version))
+    yield from _directory(stack, version)
     yield from _listed(stack, version)
 
 
-def _addon_charts(stack: Stack) -> Iterable[Hit]:
-    for chart in stack.addon_charts:
-        match = CHART.fullmatch(chart.name.text)
-        if match and stack.identity and match['base'] != stack.identity.base:
-            wanted = f'{stack.identity.base}-cluster-addon'
-            message = (
-                f'the addon chart is named {chart.name.text!r}, but {stack.kubernetes.file} declares {stack.version}'
-            )
-            yield Hit(
-                chart.name.file, chart.name.line, message, seen=chart.name.text, wanted=wanted, fix=f'name: {wanted}'
-            )
+def _in_form(seen: str, version: Kubernetes) -> str:
+    """The declared version, written as precisely as the one that was seen, with or without v."""
+    full = str(version) if seen.count('.') > 1 else f'v{version.major}.{version.minor}'
+    return full if seen.startswith('v') else full.removeprefix('v')
 
 
-def _scalars(stack: Stack, file: YamlFile, version: Kubernetes) -> Iterable[Hit]:
-    for _, node in scalars(file.root):
-        yield from _statement(stack, file.path, node.line, node.text, version)
-
-
-def _lines(stack: Stack, path: str, version: Kubernetes) -> Iterable[Hit]:
-    for number, line in enumerate(stack.text(path).split('\n'), start=1):
-        yield from _statement(stack, path, number, line, version)
-
-
-def _statement(stack: Stack, file: str, line: int, text: str, version: Kubernetes) -> Iterable[Hit]:
-    found = [(m[1], parse_kubernetes(m[1])) for m in IMAGE.finditer(text)]
-    wrong = [seen for seen, stated in found if stated and not stated.agrees(version)]
-    if wrong:
-        message = f'the node image is of Kubernetes {wrong[-1]}, but {stack.kubernetes.file} declares {version}'
-        yield Hit(file, line, message, seen=wrong[-1], wanted=str(version))
+def _directory(stack: Stack, version: Kubernetes) -> Iterable[Hit]:
+    """One directory per minor: its name is a statement, too."""
+    name = stack.path.rsplit('/', 1)[-1]
+    match = MINOR_DIRECTORY.fullmatch(name)
+    if match and (int(match[1]), int(match[2])) != (version.major, version.minor):
+        place = stack.kubernetes
+        message = f'the directory is named {name}, but {place.file} declares {version}: correct the one that is wrong'
+        yield Hit(place.file, place.line, message, seen=str(version), wanted=f'{match[1]}.{match[2]}')
 
 
 def _listed(stack: Stack, version: Kubernetes) -> Iterable[Hit]:
@@ -69,9 +56,12 @@ def _listed(stack: Stack, version: Kubernetes) -> Iterable[Hit]:
     entries = file.root.items() if file and file.root is not None else ()
     listed = [v for entry in entries if (v := parse_kubernetes(entry.value('kubernetes')))]
     if listed and not any(v.agrees(version) for v in listed):
-        message = f'{VERSIONS} has no entry for the declared version {version}'
+        message = f'{VERSIONS} has no entry for the declared version {version}: add it, or declare one that it has'
         place = stack.kubernetes
-        yield Hit(place.file, place.line, message, str(version), ', '.join(map(str, listed)), severity=Severity.WARNING)
+        # of another patch, the tree only lags behind the table; without the minor one of them is wrong
+        minors = {(v.major, v.minor) for v in listed}
+        severity = Severity.WARNING if (version.major, version.minor) in minors else Severity.ERROR
+        yield Hit(place.file, place.line, message, str(version), ', '.join(map(str, listed)), severity=severity)
 
 
 def _image(version: str, minor: str = '1.34') -> str:
@@ -84,8 +74,11 @@ def _image(version: str, minor: str = '1.34') -> str:
 RULE = Rule(
     id='versions-agree',
     severity=Severity.ERROR,
-    title='charts and node images are of the declared Kubernetes version',
-    motivation='A stack at 1.29 with an addon chart and node images of 1.30 was merged (pull request 203).',
+    title='every statement of a Kubernetes version is the declared one',
+    motivation=(
+        'A stack at 1.29 with an addon chart and node images of 1.30 was merged (pull request 203); a ClusterStack '
+        'object of another minor than the stack beside it makes the operator search for a release that nobody builds.'
+    ),
     check=check,
     bad=(
         Example({'image.yaml': _image('v1.33.4', '1.33')}, hits=(('image.yaml', 3), ('image.yaml', 5))),
@@ -98,10 +91,25 @@ RULE = Rule(
             {ADDON: BASE[ADDON].replace('name: cni', 'name: openstack-demo-1-33-cluster-addon')}, hits=((ADDON, 2),)
         ),
         Example({VERSIONS: '- kubernetes: 1.33.4\n'}, hits=(('csctl.yaml', 4),)),
+        Example(
+            {'clusterstack.yaml': 'kind: ClusterStack\nspec:\n  kubernetesVersion: "1.33"\n'},
+            hits=(('clusterstack.yaml', 3),),
+        ),
+        Example(
+            {
+                'cluster.yaml': 'kind: Cluster\nspec:\n  topology:\n    class: openstack-demo-1-33-v1\n'
+                '    version: v1.33.4\n'
+            },
+            hits=(('cluster.yaml', 4), ('cluster.yaml', 5)),
+        ),
+        Example({'SHA256SUMS': f'{"a" * 64}  ubuntu-2404-kube-v1.34.6.qcow2\n'}, hits=(('SHA256SUMS', 1),)),
     ),
     good=(
         Example({'image.yaml': _image('v1.34.7'), VERSIONS: '- kubernetes: 1.33.4\n- kubernetes: 1.34.7\n'}),
-        Example({'cluster-class/templates/x.yaml': 'description: for example imageName-v1.32.5\n'}),
+        Example({'cluster-class/templates/x.yaml': 'description: |\n  e.g. ubuntu-capi-image-v1.32.5\nkind: X\n'}),
+        Example({'cluster-class/templates/x.yaml': '# openstack-demo-1-33 had no such thing\nkind: X\n'}),
         Example({ADDON: BASE[ADDON].replace('name: cni', 'name: openstack-demo-1-34-cluster-addon')}),
+        Example({'clusterstack.yaml': 'kind: ClusterStack\nspec:\n  kubernetesVersion: "1.34"\n'}),
+        Example({'kubernetes.yaml': 'images:\n  - versions:\n      - url: https://x.example/kube-v1.33.4.qcow2\n'}),
     ),
 )
