@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..core import shape
 from ..core.errors import ToolProblem, UsageProblem
+from ..core.naming import names
 from ..core.outcome import Exit
 from ..core.run import RunDirectory, StageRun, run_stage
 from ..plane import programs
@@ -43,6 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     down = verbs.add_parser('down', help='stop every process')
     _common(down)
     down.add_argument('--delete', action='store_true', help='delete all data, too')
+    forget = verbs.add_parser('forget', help='never make the clusters of a run again, which a purge deletes')
+    _common(forget)
+    forget.add_argument('--run-id', required=True, metavar='ID', help='id of the run')
     logs = verbs.add_parser('logs', help='the end of the logs')
     _common(logs)
     logs.add_argument('names', nargs='*', metavar='PROCESS', help='only these (default: all)')
@@ -51,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     plane = Plane(options.state)
-    verbs = {'up': _up, 'restart': _restart, 'status': _status, 'down': _down, 'logs': _logs}
+    verbs = {'up': _up, 'restart': _restart, 'status': _status, 'down': _down, 'forget': _forget, 'logs': _logs}
     return int(verbs[options.verb](plane, options))
 
 
@@ -103,6 +107,17 @@ def _down(plane: Plane, options: argparse.Namespace) -> int:
         print(f'stopped; these did not end by themselves and were killed: {", ".join(killed)}')
     else:
         print('stopped')
+    return Exit.PASSED
+
+
+def _forget(plane: Plane, options: argparse.Namespace) -> int:
+    space = names(options.run_id).namespace
+    plane.settings()  # a directory without a plane is a slip of the finger
+    told = plane.forget(space)
+    if options.json:
+        print(json.dumps({'namespace': space, 'clusters': told}))
+    else:
+        print(f'{told} clusters of {space} forgotten' if told is not None else f'the next start forgets {space}')
     return Exit.PASSED
 
 

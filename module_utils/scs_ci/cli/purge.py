@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 
 from ..cloud import connect, inventory, purge, stages
 from ..core import shape
-from ..core.errors import UsageProblem
+from ..core.errors import Problem, UsageProblem
 from ..core.naming import names
 from ..core.outcome import Exit
 from ..core.progress import Progress
-from ..core.run import skip_stage
+from ..core.run import RunDirectory, skip_stage
+from ..plane.layout import DEFAULT_STATE
+from ..plane.lifecycle import Plane
 from . import cloud_options
 from .common import add_json, open_run, show
 
@@ -34,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         directory = open_run(options)
         if options.keep:
             return show([skip_stage(directory, 'purge', KEPT)], options.json)
+        _forget(_plane_of(directory), directory.names.namespace, directory.progress.say)
         record = stages.run_purge(directory, cloud_options.options(options))
         code = show([record], options.json)
         left = directory.leftovers()
@@ -61,6 +66,7 @@ def _preview(options: argparse.Namespace, cloud: connect.Cloud) -> int:
 
 def _purge(options: argparse.Namespace, cloud: connect.Cloud) -> int:
     say = Progress(redactor=cloud.redactor).say
+    _forget(DEFAULT_STATE, names(options.run_id).namespace, say)
     result = purge.Purge(cloud, options.run_id, say=say, timeout=options.timeout).execute()
     if options.json:
         cloud_options.print_json({'deleted': result.counts(), 'leftovers': shape.dump(result.kept)})
@@ -70,3 +76,26 @@ def _purge(options: argparse.Namespace, cloud: connect.Cloud) -> int:
     if problem := stages.leftover_problem(result, options.run_id, cloud.name):
         raise problem
     return Exit.PASSED
+
+
+def _plane_of(directory: RunDirectory) -> Path | None:
+    """State directory of the run's own plane; None where somebody else's management cluster has its clusters."""
+    record = directory.record('plane')
+    if record and record.facts.get('existing'):
+        return None
+    return Path(record.facts['state']) if record and record.facts.get('state') else DEFAULT_STATE
+
+
+def _forget(state: Path | None, space: str, say: Callable[[str], None]) -> None:
+    """A plane of this host must not make again what the purge deletes; it keeps nobody from deleting, either."""
+    if state is None or not (plane := Plane(state)).exists():
+        return
+    try:
+        told = plane.forget(space)
+    except Problem as problem:
+        say(f'{problem.reason}; the plane may make the clusters again until it is stopped')
+        return
+    if told is None:
+        say(f'plane {state} does not run: its next start forgets the clusters of {space}')
+    elif told:
+        say(f'plane {state}: {told} clusters of {space} forgotten')

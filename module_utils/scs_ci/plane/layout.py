@@ -83,6 +83,11 @@ class Layout:
         return self.state / 'manifests.json'
 
     @property
+    def purged(self) -> Path:
+        """A file for each namespace whose clusters a purge has deleted while the plane did not run."""
+        return self.state / 'purged'
+
+    @property
     def lock(self) -> Path:
         return self.state / 'lock'
 

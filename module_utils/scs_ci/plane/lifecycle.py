@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ..core import files, shape
 from ..core.clock import Clock, Expired, SystemClock, wait
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.progress import Progress
-from . import certificates, components, existing, manifests, programs, services, sockets
+from . import certificates, components, existing, manifests, programs, services, sockets, store
 from .conditions import condition, is_true
 from .kube import Api
 from .layout import SERVER, Layout, Settings
@@ -40,6 +40,10 @@ class Plane:
         self.clock = clock or SystemClock()
         self.progress = progress or Progress(clock=self.clock)
         self.processes = Processes(self.layout, self.clock)
+
+    def exists(self) -> bool:
+        """Whether the state directory is that of a plane, running or not."""
+        return self.layout.records.is_dir()
 
     def settings(self) -> Settings:
         """The settings of the last `up`; UsageProblem when there was none."""
@@ -93,15 +97,27 @@ class Plane:
             self._delete_state()
         return killed
 
+    def forget(self, space: str) -> int | None:
+        """Keep the controllers from making the clusters of a namespace again, which a purge deletes in the cloud.
+
+        Returns how many were forgotten; None when the plane does not run: then its next start forgets them first.
+        """
+        with self._locked():
+            if self.processes.alive('etcd'):
+                with contextlib.suppress(ToolProblem):  # it runs where this command has no way to it
+                    return store.forget(space)
+            files.write_atomic(self.layout.purged / space, '')
+        return None
+
     def _delete_state(self) -> None:
         """Only a directory that is a plane's is deleted: a mistyped --state must not cost anybody's files."""
-        if not self.layout.records.is_dir():
+        if not self.exists():
             raise UsageProblem(
                 'will not delete', f'directory {self.layout.state}', 'it holds no plane', 'check --state'
             )
         shutil.rmtree(self.layout.state, ignore_errors=False)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One `up` or `down` at a time; a killed holder's lock vanishes with it."""
         try:
@@ -163,8 +179,15 @@ class Plane:
         api = Api(self.layout.kubeconfig)
         # etcd first: when it ended, the API server only says that it cannot connect.
         self._wait_for('etcd', lambda: sockets.listening(2379), APISERVER_SECONDS)
+        self._forget_purged()
         self._wait_for('apiserver', api.ready, APISERVER_SECONDS, why=lambda: api.last_answer)
         return api
+
+    def _forget_purged(self) -> None:
+        """Before the API server answers: controllers may have outlived it, and would go on where they were."""
+        for mark in sorted(self.layout.purged.glob('*')):
+            self.progress.say(f'{store.forget(mark.name)} clusters of {mark.name} forgotten, for it was purged')
+            mark.unlink()
 
     def _install(self, api: Api, settings: Settings) -> manifests.Objects:
         """Definitions before controllers: they look for their kinds once, when they start."""
