@@ -44,11 +44,24 @@ def delete_clusters(
     bound = LIMITS['deletion']
     limit = (bound.seconds if emptied else UNEMPTIED_SECONDS) if seconds is None else seconds
     reason = bound.reason if emptied else 'it could not be emptied before, and what is left in its network keeps it'
+    _await_gone(api, space, names, say, clock, limit, reason)
+    return names
+
+
+def delete_cluster(api: Api, space: str, name: str, say: Callable[[str], None], clock: Clock) -> None:
+    """Delete one Cluster that nobody has used and wait until it is gone. Raises the Problem that holds it up."""
+    api.delete(CLUSTERS, 'Cluster', name, space)
+    bound = LIMITS['deletion']
+    _await_gone(api, space, [name], say, clock, bound.seconds, bound.reason)
+
+
+def _await_gone(
+    api: Api, space: str, names: Sequence[str], say: Callable[[str], None], clock: Clock, limit: float, reason: str
+) -> None:
     try:
         wait(lambda: not _left(api, space, names, say), limit, 'deletion', pause=PAUSE, clock=clock)
     except Expired:
-        raise _stuck(api, space, limit, reason) from None
-    return names
+        raise _stuck(api, space, names, limit, reason) from None
 
 
 def _kubeconfig(api: Api, space: str, name: str) -> str:
@@ -73,11 +86,12 @@ def _left(api: Api, space: str, names: Sequence[str], say: Callable[[str], None]
     for name in names:
         if name not in left:
             say(f'Cluster {name}: gone')
-    return left
+    return [name for name in names if name in left]
 
 
-def _stuck(api: Api, space: str, seconds: float, reason: str) -> Exception:
-    name = next(iter(_clusters(api, space)), '')
+def _stuck(api: Api, space: str, names: Sequence[str], seconds: float, reason: str) -> Exception:
+    left = _clusters(api, space)
+    name = next((name for name in names if name in left), '')
     found = gather.of_cluster(api, space, name)
     causes = complaints(found, gather.events_of(api, space, found))
     answer = f'still has {", ".join(title(obj) for obj in found)} after {seconds:.0f} s ({reason})'

@@ -16,6 +16,9 @@ from .kinds import CLUSTERS, RESOURCE_SETS, STACKS, Object
 # Label by which the add-ons' credentials reach the cluster; the stacks' documentation uses the same.
 CREDENTIALS_LABEL = 'managed-secret'
 WORKLOAD_SECRET = 'clouds-yaml'
+# On a Cluster that was made to see its topology, for no cloud: with values that no cloud has chosen, and of which some
+# can never be changed.
+CLOUDLESS = 'scs-ci/cloudless'
 # Pods and services of test clusters; apart from each other, from the stacks' node networks (10.8.0.0/20) and from
 # 198.18.0.0/15, where test networks live.
 PODS, SERVICES = '192.168.0.0/16', '10.96.0.0/12'
@@ -148,13 +151,20 @@ def cluster(
     variables: Mapping[str, Any],
     worker_class: str,
     topology: Topology = SMALLEST,
+    cloudless: bool = False,
 ) -> Object:
-    """A cluster of that topology; without, the smallest one: one control plane, one worker."""
+    """A cluster of that topology; without, the smallest one: one control plane, one worker.
+
+    cloudless: see CLOUDLESS.
+    """
     workers = topology.deployments(worker_class)
+    meta: Object = {'name': name, 'namespace': space, 'labels': {CREDENTIALS_LABEL: WORKLOAD_SECRET}}
+    if cloudless:
+        meta['annotations'] = {CLOUDLESS: 'true'}
     return {
         'apiVersion': CLUSTERS,
         'kind': 'Cluster',
-        'metadata': {'name': name, 'namespace': space, 'labels': {CREDENTIALS_LABEL: WORKLOAD_SECRET}},
+        'metadata': meta,
         'spec': {
             'clusterNetwork': {
                 'pods': {'cidrBlocks': [PODS]},

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import Problem, ProductProblem, ToolProblem
+from ..core.errors import Problem, ProductProblem, ToolProblem, UsageProblem
 from ..core.records import PlannedVersion
 from ..core.run import StageRun
 from ..plane.kube import Refused
-from . import gather, gather_below, objects
+from . import delete, gather, gather_below, objects
 from .deployment import Deployment, Overrides, Render, Setup, first, watch
 from .finish import finish, kubeconfig
 from .kinds import (
@@ -128,14 +128,32 @@ def _create_cluster(run: Deployment, version: PlannedVersion, rendered: Sequence
     values = variables(made, setup.choice(), setup.overrides(version, made))
     if setup.cloud:
         _credentials(setup, identity(made, values))
+    _demand_place(run)
     workers, topology = worker_class(made), setup.topology
-    wanted = objects.cluster(setup.space, run.cluster, run.release, values, workers, topology)
+    wanted = objects.cluster(setup.space, run.cluster, run.release, values, workers, topology, not setup.cloud)
     if refused := refusal(setup.api, wanted):
         raise ProductProblem('API server refuses', 'the cluster', refused, 'fix the class or the variables')
     setup.api.apply(wanted)
     run.state.say(f'Cluster {run.cluster}: admitted')
     run.step('cluster admitted', started)
     return values
+
+
+def _demand_place(run: Deployment) -> None:
+    """Room for the cluster: one that was made for no cloud is no beginning of one in a cloud, nor the other way round.
+
+    The first has nothing in a cloud and is made anew. The second would get values that no cloud has chosen.
+    """
+    setup, name = run.setup, run.cluster
+    live = setup.api.get(CLUSTERS, 'Cluster', name, setup.space)
+    cloudless = objects.CLOUDLESS in ((live or {}).get('metadata', {}).get('annotations') or {})
+    if live is None or cloudless != bool(setup.cloud):
+        return
+    if not cloudless:
+        answer, advice = 'it is in a cloud', "delete it first: 'scs-ci deploy --delete --run DIR'"
+        raise UsageProblem('cannot look at nothing but the topology of', f'Cluster {name}', answer, advice)
+    run.state.say(f'Cluster {name}: was made for no cloud, so it is made anew')
+    delete.delete_cluster(setup.api, setup.space, name, run.state.say, run.clock)
 
 
 def _credentials(setup: Setup, wanted: Identity) -> None:
