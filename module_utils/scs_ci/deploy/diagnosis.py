@@ -108,6 +108,11 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         ProductProblem,
         'fix files and commands of the class: the console in must-gather has the whole message',
     ),
+    (
+        r'^is lost: (the node has no pod of etcd|pod )',
+        InfrastructureProblem,
+        'delete the Machine of that node, Cluster API makes another one; the log of etcd, if any, is in must-gather',
+    ),
     (r'^container [^ ]+ crashes', ProductProblem, 'fix the addon: the log of the pod is in must-gather'),
     (r'imagepullbackoff|errimage(never)?pull', ImageProblem, 'offer the image where the machines can pull it'),
     (r'quota|limit exceeded|maxipsreached|no more ip addresses', QuotaProblem, 'free resources or raise the quota'),

@@ -16,11 +16,14 @@ from .usable import imageless
 
 SYSTEM = 'kube-system'
 # What runs in a cluster is nearer to the cause than every object of the management cluster. A pod that crashes explains
-# the nodes that wait for it; an image that nobody has explains the pod.
-IN_CLUSTER, IN_NODE, IN_POD = 20, 21, 22
+# the nodes that wait for it; an image that nobody has explains the pod. Without its etcd an API server crashes, too.
+IN_CLUSTER, IN_NODE, IN_POD, IN_ETCD = 20, 21, 22, 23
 MOST_EVENTS = 2
 MOST_PODS = 3
 LOG_LINES = 20  # of a crashed container; its last line tells why
+# How kubeadm labels what it makes on a control plane node: the node, and the pod of its etcd.
+CONTROL_PLANE_NODE = 'node-role.kubernetes.io/control-plane'
+ETCD = ('component', 'etcd')
 # One question of diagnosis; neither a dead API server nor the kubelet of a dead node answers at all.
 LOG_SECONDS = 10
 
@@ -38,7 +41,8 @@ def in_cluster(workload: Workload) -> list[Complaint]:
     crashed = [_crash(workload, pod, container) for pod, container in crashes(pods)[:MOST_PODS]]
     latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
     warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]
-    return [*missing, *crashed, *unscheduled(pods), *silent_nodes(nodes), *warned[-MOST_EVENTS:]]
+    lost = lost_members(pods, nodes)
+    return [*lost, *missing, *crashed, *unscheduled(pods), *silent_nodes(nodes), *warned[-MOST_EVENTS:]]
 
 
 def demand_answer(workload: Workload) -> None:
@@ -118,3 +122,30 @@ def silent_nodes(nodes: Iterable[Object]) -> list[Complaint]:
         for node in nodes
         if condition(node, 'Ready').get('status') == 'Unknown' and not is_true(node, 'Ready')
     ]
+
+
+def lost_members(pods: Iterable[Object], nodes: Iterable[Object]) -> list[Complaint]:
+    """Ready nodes of the control plane whose etcd does not run, while that of another one does.
+
+    kubeadm gives each its own member and an API server that asks no other. Where no pod of etcd runs at all, it is
+    elsewhere. A silent node explains its etcd, not the other way round.
+    """
+    members = [pod for pod in pods if (pod['metadata'].get('labels') or {}).get(ETCD[0]) == ETCD[1]]
+    at = {str((pod.get('spec') or {}).get('nodeName')): pod for pod in members}
+    if not any(is_true(pod, 'Ready') for pod in members):
+        return []
+    return [
+        Complaint(f'etcd member of node {name_of(node)}', 'Node', _lost(at.get(name_of(node))), IN_ETCD)
+        for node in nodes
+        if CONTROL_PLANE_NODE in (node['metadata'].get('labels') or {})
+        and is_true(node, 'Ready')
+        and not is_true(at.get(name_of(node)), 'Ready')
+    ]
+
+
+def _lost(pod: Object | None) -> str:
+    if pod is None:
+        return 'is lost: the node has no pod of etcd'
+    ended = next(filter(None, map(ended_badly, container_statuses(pod))), {})
+    how = f', ended with exit code {ended["exitCode"]}' if ended.get('exitCode') is not None else ''
+    return f'is lost: pod {name_of(pod)} is not ready{how}'

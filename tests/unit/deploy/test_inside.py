@@ -93,3 +93,53 @@ def test_what_is_well_says_nothing(container: dict[str, Any]) -> None:
 
 def test_a_dead_cluster_says_nothing() -> None:
     assert in_cluster(Cluster([pod({'state': BACK_OFF})], live=False)) == []  # type: ignore[arg-type]
+
+
+def control_plane(name: str, ready: str = 'True') -> dict[str, Any]:
+    labels = {'node-role.kubernetes.io/control-plane': ''}
+    return {
+        'metadata': {'name': name, 'labels': labels},
+        'status': {'conditions': [{'type': 'Ready', 'status': ready}]},
+    }
+
+
+def member(node: str, ready: str = 'True', container: dict[str, Any] | None = None) -> dict[str, Any]:
+    found = pod(container or {'ready': ready == 'True'}, conditions=[{'type': 'Ready', 'status': ready}])
+    labels = {'component': 'etcd', 'tier': 'control-plane'}
+    return {**found, 'metadata': {'name': f'etcd-{node}', 'labels': labels}, 'spec': {'nodeName': node}}
+
+
+THREE = [control_plane('a'), control_plane('b'), control_plane('c')]
+ORPHAN = {**pod({'state': BACK_OFF, 'lastState': ENDED}), 'metadata': {'name': 'kube-apiserver-c'}}
+
+
+@pytest.mark.parametrize(
+    ('last', 'told'),
+    [
+        ([], 'etcd member of node c: is lost: the node has no pod of etcd; pod kube-apiserver-c: container main crash'),
+        ([member('c', 'False', {'state': BACK_OFF, 'lastState': ENDED})],
+         'etcd member of node c: is lost: pod etcd-c is not ready, ended with exit code 2; pod etcd-c: container'),
+        ([member('c', 'False')], 'etcd member of node c: is lost: pod etcd-c is not ready; pod kube-apiserver-c'),
+    ],
+)  # fmt: skip
+def test_a_lost_member_of_etcd_explains_its_api_server(last: list[dict[str, Any]], told: str) -> None:
+    cluster = Cluster([member('a'), member('b'), *last, ORPHAN], THREE)
+    found = deepest_first(in_cluster(cluster))  # type: ignore[arg-type]
+    ended = problem('gave up on', 'KubeadmControlPlane of c', 'EtcdClusterHealthy=False', found, product=True)
+    assert ended.answer.startswith(told), ended.answer
+    assert type(ended) is errors.InfrastructureProblem
+
+
+@pytest.mark.parametrize(
+    ('pods', 'nodes'),
+    [
+        ([member('a'), member('b'), member('c')], THREE),
+        ([], THREE),  # etcd is elsewhere
+        ([member('a', 'False')], THREE[:1]),  # none runs: the cluster never came up, and other things say why
+        ([member('a'), member('b')], [*THREE[:2], control_plane('c', 'False')]),  # the node itself is not well
+        ([member('a')], [THREE[0], {'metadata': {'name': 'worker'}, 'status': THREE[0]['status']}]),
+    ],
+)
+def test_no_member_is_called_lost_that_is_not(pods: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> None:
+    told = [complaint.text for complaint in in_cluster(Cluster(pods, nodes))]  # type: ignore[arg-type]
+    assert not [text for text in told if 'is lost' in text]
