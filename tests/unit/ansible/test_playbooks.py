@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,11 +92,38 @@ def test_every_variable_of_the_jobs_is_documented() -> None:
     used = set()
     for name in ('pre', 'run', 'post', 'cleanup', 'vars/zuul'):
         text = (ROOT / f'playbooks/{name}.yaml').read_text(encoding='utf-8')
-        used |= {
-            word.strip('"\'{}()|,.:')
-            for word in text.replace('.', ' ').split()
-            if word.strip('"\'{}()|').startswith('scs_ci_')
-        }
+        used |= set(re.findall(r'(?<![\w.])scs_ci_\w+', text))
     made = set(yaml.safe_load((ROOT / 'playbooks/vars/zuul.yaml').read_text(encoding='utf-8')))
     documented = {line.split()[-1] for line in description.splitlines() if 'zuul:jobvar::' in line}
     assert used - made == documented
+
+
+@pytest.mark.integration
+def test_what_is_asked_of_conformance_and_upgrade_reaches_the_commands(programs: Path, tmp_path: Path) -> None:
+    told = {
+        'dir': '/run',
+        'checkout': '/checkout',
+        'cloud': 'mycloud',
+        'clouds': '/clouds.yaml',
+        'variables': '/variables.yaml',
+        'plane': {'kubeconfig': '/kubeconfig', 'registry': 'registry'},
+        'command': ['sh', '-c', f'echo "$@" >> {tmp_path}/calls', 'sh'],
+        'stages': ['deploy', 'conformance', 'upgrade'],
+        'control_planes': 3,
+        'workers': 0,
+        'zones': ['a', 'b'],
+        'specs': 'quick',
+        'waivers': '/waivers.yaml',
+        'next': '/next',
+    }
+    role = {'role': 'run-cluster-stacks', **{f'run_cluster_stacks_{name}': value for name, value in told.items()}}
+    play = {'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'roles': [role]}
+    (tmp_path / 'play.yaml').write_text(json.dumps([play]))
+    done = run(programs, 'ansible-playbook', str(tmp_path / 'play.yaml'))
+    assert done.returncode == 0, done.stdout + done.stderr
+    deploy, conformance, upgrade, delete = (tmp_path / 'calls').read_text().splitlines()
+    assert delete.startswith('deploy --delete ')
+    assert '--control-planes 3 --workers 0 --zone a --zone b' in deploy
+    assert '--select quick --waivers /waivers.yaml' in conformance
+    assert '--to /next' in upgrade
+    assert '--registry registry' in upgrade
