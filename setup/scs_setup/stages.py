@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ SPECS = (NO_SPECS, 'smoke', 'quick', 'certified')
 # Selections with specs that cannot pass in the sandbox.
 WAIVED = ('quick', 'certified')
 EXAMPLE = 'examples/cluster-stacks'
+# Of images that no machine of the sandbox has.
+ABSENT = paths.CHECKOUT / 'sandbox/absent-images.toml'
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def extra_variables(extent: Extent) -> dict[str, Any]:
     if not extent.machines:
         return {}
     values: dict[str, Any] = {'control_planes': extent.control_planes, 'workers': extent.workers}
+    values['without_images'] = [image['begins'] for image in tomllib.loads(ABSENT.read_text())['image']]
     if extent.specs != NO_SPECS:
         values['conformance'] = extent.specs
     if extent.upgrade:

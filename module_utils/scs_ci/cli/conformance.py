@@ -70,10 +70,19 @@ def run(options: argparse.Namespace) -> int:
     setups = {minor: _setup(options, minor) for minor in {minor(v.kubernetes) for v in directory.plan().versions}}
 
     def body(state: StageRun, version: PlannedVersion) -> None:
+        setup = setups[minor(version.kubernetes)]
+        if unproven := _unproven(directory, version):
+            setup = setup.without(unproven)
         with _kubeconfig(options, directory, version) as path:
-            stage.conformance(state, path, Api(path).version(), version.kubernetes, setups[minor(version.kubernetes)])
+            stage.conformance(state, path, Api(path).version(), version.kubernetes, setup)
 
     return show(version_stage(directory, 'conformance', body, tuple(options.version)), options.json)
+
+
+def _unproven(directory: RunDirectory, version: PlannedVersion) -> list[str]:
+    """Workloads of kube-system that deploy did not wait for, because nobody has their images."""
+    record = directory.record('deploy', version.key)
+    return [str(one['workload']) for one in record.facts.get('unproven') or ()] if record else []
 
 
 def _setup(options: argparse.Namespace, minor: str) -> stage.Setup:

@@ -85,6 +85,13 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         '--simulated', default='', metavar='LIST', help='what is not real in this cloud, e.g. hypervisor,machine'
     )
     parser.add_argument(
+        '--without-images',
+        action='append',
+        default=[],
+        metavar='BEGINNING',
+        help='of names of images that nobody has in this cloud; what waits for nothing else is named, not waited for',
+    )
+    parser.add_argument(
         '--patience',
         type=positive,
         default=1.0,
@@ -191,6 +198,7 @@ def make_setup(options: argparse.Namespace, directory: RunDirectory) -> stage.Se
         until=until,
         is_active=_is_active(view) if view else None,
         view=view,
+        absent=tuple(options.without_images),
         topology=Topology(options.control_planes, options.workers, tuple(options.zone)),
         connect=_connect,
         addons=_addons(options.checkout or Path(directory.info.checkout), options.charts, options.tools),

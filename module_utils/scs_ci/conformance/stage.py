@@ -21,6 +21,8 @@ DIRECTORY = 'conformance'
 TOLD = re.compile('test image ([^ :]+)')
 SHOWN = 60  # characters of an expression in a line of progress
 SUMMARY = 'conformance-summary.json'
+# For e2e.test, which else waits ten minutes for all pods of kube-system and then gives up; five for DaemonSets.
+NOT_READY = ('--minStartupPods=-1', '--system-daemonsets-startup-timeout=1s')
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Setup:
     selection: str
     stand_ins: tuple[str, ...] = ()
     simulated: tuple[str, ...] = ()
+
+    def without(self, workloads: Sequence[str]) -> Setup:
+        """The same for a cluster in which these workloads of kube-system never become ready."""
+        request = dataclasses.replace(self.request, extra=(*self.request.extra, *NOT_READY))
+        simulated = (*self.simulated, *(f'{workload} (no image)' for workload in workloads))
+        return dataclasses.replace(self, request=request, simulated=simulated)
 
 
 def conformance(state: StageRun, kubeconfig: Path, server: str, planned: str, setup: Setup) -> None:

@@ -37,7 +37,8 @@ class Setup:
     the controllers. until: 'cluster', 'server' where
     machines are simulated, 'topology' where there is no cloud. patience: factor for all limits. is_active:
     asks the cloud whether the server of an id is ACTIVE. connect, addons: for the way to 'cluster'. limits: seconds of
-    single waits, instead of LIMITS. view: the cloud, for causes that no object tells.
+    single waits, instead of LIMITS. view: the cloud, for causes that no object tells. absent: beginnings of the images
+    that nobody has in this cloud.
     """
 
     api: Api
@@ -57,6 +58,7 @@ class Setup:
     topology: Topology = SMALLEST
     limits: Mapping[str, float] = field(default_factory=dict)
     view: CloudView | None = None
+    absent: tuple[str, ...] = ()
 
 
 @dataclass

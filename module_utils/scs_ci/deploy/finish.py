@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ..core.errors import ProductProblem, ToolProblem
+from ..core.outcome import Outcome
 from ..core.records import PlannedVersion
 from ..plane.kube import Refused, Unreachable
 from . import addons, gather
@@ -16,6 +18,7 @@ from .deployment import Deployment, first, watch
 from .diagnosis import Complaint
 from .inside import IN_CLUSTER, SYSTEM, in_cluster
 from .kinds import CLUSTERS_V2, CONTROL_PLANES_V2, STACKS, Object, belongs
+from .unproven import of_workloads
 from .usable import group
 
 T = TypeVar('T')
@@ -95,7 +98,7 @@ def _machines(run: Deployment, workload: Workload) -> None:
 
     def more() -> list[Complaint]:
         # warnings of a cluster that comes up are many, and harmless; what crashes or is silent is not
-        return [complaint for complaint in in_cluster(workload) if complaint.depth > IN_CLUSTER]
+        return [complaint for complaint in in_cluster(workload, setup.absent) if complaint.depth > IN_CLUSTER]
 
     run.state.facts['machines'] = count = machine_count(cluster_of(run))
     watch(run, 'KubeadmControlPlane', f'KubeadmControlPlane of {name}', plane, more)
@@ -126,16 +129,37 @@ def _inside(run: Deployment, workload: Workload, wanted: Iterable[Expected]) -> 
             items = _answered(look)
             return None if items is None else group(kind, name, items, number)
 
-        watch(run, kind, f'{kind} of {name}', found, lambda: in_cluster(workload))
+        watch(run, kind, f'{kind} of {name}', found, lambda: in_cluster(workload, run.setup.absent))
 
     await_group('Nodes', lambda: list(workload.list('v1', 'Node')), count)
     run.step('nodes', started)
     started = run.clock.monotonic()
-    await_group('Workloads', lambda: _system(workload))
+    _workloads(run, workload)
     if any(entry.obj['kind'] in STORAGE for entry in wanted):
         await_group('StorageClasses', lambda: list(workload.list('storage.k8s.io/v1', 'StorageClass')))
     _may_everything(workload, name)
     run.step('workloads', started)
+
+
+def _workloads(run: Deployment, workload: Workload) -> None:
+    """All of kube-system runs; what lacks an image that is declared to be absent is named in the record."""
+    name, absent = run.cluster, run.setup.absent
+
+    def look() -> Object | None:
+        def ask() -> list[Object]:
+            pods = list(workload.list('v1', 'Pod', SYSTEM)) if absent else []
+            return [{**group('Workloads', name, _system(workload)), 'pods': pods, 'absent': absent}]
+
+        found = _answered(ask)
+        return found[0] if found else None
+
+    found = watch(run, 'Workloads', f'Workloads of {name}', look, lambda: in_cluster(workload, absent))
+    unproven = of_workloads(found['items'], found['pods'], absent)
+    run.state.facts['unproven'] = [dataclasses.asdict(one) for one in unproven]
+    if unproven:
+        names = ', '.join(one.workload for one in unproven)
+        run.state.simulated.update(f'{one.workload} (no image)' for one in unproven)
+        run.state.end(Outcome.PASSED, f'not proven: {names}, whose images cannot be had here')
 
 
 def _system(workload: Workload) -> list[Object]:

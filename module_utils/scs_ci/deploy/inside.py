@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,16 +28,16 @@ ETCD = ('component', 'etcd')
 LOG_SECONDS = 10
 
 
-def in_cluster(workload: Workload) -> list[Complaint]:
+def in_cluster(workload: Workload, absent: Sequence[str] = ()) -> list[Complaint]:
     """Complaints of kube-system, the nearest to the cause first; none when the API does not answer: that is told by
-    the wait itself."""
+    the wait itself. absent: beginnings of images that nobody has here, so that their lack explains nothing."""
     try:
         demand_answer(workload)
         pods, events = workload.list('v1', 'Pod', SYSTEM), workload.list('v1', 'Event', SYSTEM)
         nodes = workload.list('v1', 'Node')
     except Problem:
         return []
-    missing = [Complaint('image', 'Pod', text, IN_POD) for text in imageless(pods)]
+    missing = [Complaint('image', 'Pod', text, IN_POD) for text in imageless(pods, absent)]
     crashed = [_crash(workload, pod, container) for pod, container in crashes(pods)[:MOST_PODS]]
     latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
     warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]

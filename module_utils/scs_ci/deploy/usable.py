@@ -6,12 +6,13 @@ Conditions are those of the v1beta2 API of Cluster API 1.12; each carries the ge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..plane.conditions import is_current
 from .kinds import Object, condition, condition_text, conditions, container_statuses, is_true, name_of, status, title
 from .readiness import ABSENT, UNSEEN, State
+from .unproven import NO_IMAGE, counts, is_declared, is_seen, of_workloads
 
 CONTROL_PLANE = ('Available', 'EtcdClusterHealthy', 'ControlPlaneComponentsHealthy')
 CLUSTER = ('InfrastructureReady', 'ControlPlaneInitialized', 'RemoteConnectionProbe', 'Available')
@@ -20,8 +21,6 @@ ONCE = frozenset({'ControlPlaneInitialized'})
 # https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-uninitialized
 UNINITIALIZED = 'node.cloudprovider.kubernetes.io/uninitialized'
 DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
-# Why a container waits when nobody gives it its image.
-NO_IMAGE = frozenset({'ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'})
 MOST_TOLD = 3
 
 
@@ -103,24 +102,25 @@ def rolled_out(obj: Object) -> State:
 
     Not "all pods Ready": completed pods never are.
     """
-    now, spec = status(obj), obj.get('spec') or {}
-    if (now.get('observedGeneration') or 0) < (obj['metadata'].get('generation') or 0):
+    if not is_seen(obj):
         return State(False, UNSEEN)
-    if obj.get('kind') == 'DaemonSet':
-        wanted, updated, ready = (
-            now.get(key) or 0 for key in ('desiredNumberScheduled', 'updatedNumberScheduled', 'numberAvailable')
-        )
-    else:
-        wanted = 1 if spec.get('replicas') is None else spec['replicas']
-        ready_key = 'availableReplicas' if obj.get('kind') == 'Deployment' else 'readyReplicas'
-        updated, ready = now.get('updatedReplicas') or 0, now.get(ready_key) or 0
-    if updated >= wanted and ready >= wanted:
-        return State(True, f'{ready} of {wanted} pods available')
-    return State(False, f'{updated} of {wanted} pods updated, {ready} available')
+    now = counts(obj)
+    if now.updated >= now.wanted and now.ready >= now.wanted:
+        return State(True, f'{now.ready} of {now.wanted} pods available')
+    return State(False, f'{now.updated} of {now.wanted} pods updated, {now.ready} available')
 
 
 def workloads(obj: Object | None) -> State:
-    return _each(obj, rolled_out)
+    """All are rolled out, but for those that wait for images of which `absent` declares that nobody has them here.
+
+    The group has `pods` and `absent` beside its items, where there is anything declared.
+    """
+    if obj is None or not obj.get('absent'):
+        return _each(obj, rolled_out)
+    unproven = of_workloads(obj['items'], obj['pods'], obj['absent'])
+    names = [found.workload for found in unproven]
+    state = _each({**obj, 'items': [item for item in obj['items'] if title(item) not in names]}, rolled_out)
+    return State(state.ready, f'{state.text}; without image: {", ".join(names)}') if names else state
 
 
 def default_class(obj: Object | None) -> State:
@@ -148,13 +148,14 @@ def addons(obj: Object | None) -> State:
     return State(True, 'every rendered object is there and equal')
 
 
-def imageless(pods: Iterable[Object]) -> list[str]:
-    """Images that pods wait for in vain, with the first pod that does: 'IMAGE (pod NAME: reason)'."""
+def imageless(pods: Iterable[Object], absent: Sequence[str] = ()) -> list[str]:
+    """Images that pods wait for in vain, with the first pod that does: 'IMAGE (pod NAME: reason)'; but for those that
+    are declared to be absent."""
     found: dict[str, str] = {}
     for pod in pods:
         for container in container_statuses(pod):
             waiting = (container.get('state') or {}).get('waiting') or {}
-            if waiting.get('reason') in NO_IMAGE:
+            if waiting.get('reason') in NO_IMAGE and not is_declared(str(container.get('image')), absent):
                 found.setdefault(str(container.get('image')), f'pod {name_of(pod)}: {waiting["reason"]}')
     return [f'{image} ({why})' for image, why in sorted(found.items())]
 

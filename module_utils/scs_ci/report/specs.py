@@ -26,11 +26,13 @@ class Case:
 
 def notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """From the facts of a stage, lines that need a look: of conformance failures, flaky specs and unused waivers, of an
-    upgrade what it was and what a workload noticed of it."""
+    upgrade what it was and what a workload noticed of it, of deploy and upgrade what could not run for want of images.
+    """
     failures = [f for f in facts.get('failures') or () if isinstance(f, dict)]
     lines = [f'{_how(f)}: {f.get("name", "")}{_why(f)}' for f in failures]
     lines += [f'flaky: {name}' for name in facts.get('flaky') or ()]
     lines += _of_upgrade(facts)
+    lines += _of_unproven(facts)
     return (*lines, *(f'waiver not needed: {regex}' for regex in facts.get('unused_waivers') or ()))
 
 
@@ -42,6 +44,11 @@ def _of_upgrade(facts: Mapping[str, Any]) -> list[str]:
     lines = [f'{told.removesuffix(" ->")} ({after.get("how", "")})']
     probes = [p for p in facts.get('probes') or () if isinstance(p, dict)]
     return lines + [f'{p.get("name")}: {p.get("lost")} of {p.get("sent")} requests lost{_gap(p)}' for p in probes]
+
+
+def _of_unproven(facts: Mapping[str, Any]) -> list[str]:
+    found = [one for one in facts.get('unproven') or () if isinstance(one, dict)]
+    return [f'not proven: {one.get("workload")} waits for {", ".join(one.get("images") or ())}' for one in found]
 
 
 def _gap(probe: Mapping[str, Any]) -> str:

@@ -88,6 +88,19 @@ def test_stand_ins_that_the_cloud_tells_count(run: RunDirectory) -> None:
     assert 'a test, never a certification' in record.reason
 
 
+def test_a_cluster_with_workloads_that_never_become_ready(run: RunDirectory) -> None:
+    runner = Played(report(case(RUNS)))
+    made = stage.Setup(runner=runner, lister=runner, request=request(), selection='smoke', simulated=('cni',))
+    lacking = made.without(['DaemonSet cilium'])
+    record = run_stage(
+        run, 'conformance', lambda state: stage.conformance(state, Path('kc'), 'v1.34.10', 'v1.34.7', lacking), KEY
+    )
+    assert runner.asked is not None
+    assert runner.asked.extra[-2:] == ('--minStartupPods=-1', '--system-daemonsets-startup-timeout=1s')
+    assert record.simulated == ('DaemonSet cilium (no image)', 'cni')
+    assert made.request.extra == request().extra, 'other versions are not affected'
+
+
 def test_record_of_a_red_stage_names_specs(run: RunDirectory) -> None:
     record = played(run, Played(MIXED, LOG, 1), selection='', request=request(skip='x'))
     assert (record.outcome, record.verdict) == (Outcome.FAILED, 'product')

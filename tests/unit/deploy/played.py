@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from scs_ci.core.records import PlannedVersion
-from scs_ci.deploy import usable
+from scs_ci.core.records import PlannedVersion, RunInfo
+from scs_ci.core.run import RunDirectory, StageRun
+from scs_ci.deploy import finish, stage, usable
 from scs_ci.deploy.addons import Expected
+from scs_ci.deploy.objects import Release
+from scs_ci.deploy.variables import CloudChoice
 
 TIME = '2026-11-25T00:00:00Z'
 NAME = 'scs-ci-1-c0'
@@ -72,3 +78,28 @@ class Played:
 
     def call(self, method: str, path: str, body: Any = None, **wish: Any) -> Any:
         return {'status': {'allowed': self.allowed}}
+
+
+def finished(
+    tmp_path: Path,
+    plane: dict[str, Any],
+    inside: dict[str, Any],
+    allowed: bool = True,
+    absent: tuple[str, ...] = (),
+) -> stage.Deployment:
+    """The way from the first server to the end, over these objects. absent: images that nobody has."""
+
+    @contextlib.contextmanager
+    def connect(kubeconfig: str) -> Iterator[Played]:
+        assert kubeconfig == 'kubeconfig'
+        yield Played(inside, allowed)
+
+    run = RunDirectory.create(tmp_path, RunInfo('run-one', 'tests', TIME, TIME, 'e2e', '/c', 'abc', 'sandbox'))
+    release = Release('t', 'v0', 'openstack', 'a', '1.34', 'v1.34.1')
+    setup = stage.Setup(
+        Played(plane), 'n', {}, CloudChoice, lambda *_: [], lambda *_: {},
+        patience=0.001, until='cluster', connect=connect, addons=lambda *_: WANTED, absent=absent,
+    )  # fmt: skip
+    deployment = stage.Deployment(StageRun(run, 'deploy', None), setup, release, NAME)
+    finish.finish(deployment, VERSION)
+    return deployment

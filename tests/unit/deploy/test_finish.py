@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from played import NAME, TIME, VERSION, WANTED, Played, management, named, true, workload
+from played import NAME, finished, management, named, true, workload
 
 from scs_ci.core.errors import ImageProblem, Problem, ProductProblem, ToolProblem
-from scs_ci.core.records import RunInfo
-from scs_ci.core.run import RunDirectory, StageRun
-from scs_ci.deploy import finish, stage, usable
-from scs_ci.deploy.objects import Release
-from scs_ci.deploy.variables import CloudChoice
+from scs_ci.deploy import usable
 
 pytestmark = pytest.mark.unit
-
-
-def finished(tmp_path: Path, plane: dict[str, Any], inside: dict[str, Any], allowed: bool = True) -> stage.Deployment:
-    @contextlib.contextmanager
-    def connect(kubeconfig: str) -> Iterator[Played]:
-        assert kubeconfig == 'kubeconfig'
-        yield Played(inside, allowed)
-
-    run = RunDirectory.create(tmp_path, RunInfo('run-one', 'tests', TIME, TIME, 'e2e', '/c', 'abc', 'sandbox'))
-    release = Release('t', 'v0', 'openstack', 'a', '1.34', 'v1.34.1')
-    setup = stage.Setup(
-        Played(plane), 'n', {}, CloudChoice, lambda *_: [], lambda *_: {},
-        patience=0.001, until='cluster', connect=connect, addons=lambda *_: WANTED,
-    )  # fmt: skip
-    deployment = stage.Deployment(StageRun(run, 'deploy', None), setup, release, NAME)
-    finish.finish(deployment, VERSION)
-    return deployment
 
 
 def test_a_usable_cluster(tmp_path: Path) -> None:

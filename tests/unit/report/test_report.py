@@ -354,6 +354,17 @@ def test_specs_are_in_every_form(run: RunDirectory) -> None:
     assert [suites[-1].get(key) for key in ('tests', 'failures', 'errors', 'skipped')] == ['3', '1', '0', '1']
 
 
+def test_workloads_without_image_are_named(run: RunDirectory) -> None:
+    facts = {'unproven': [{'workload': 'DaemonSet cilium', 'images': ['quay.io/cilium/cilium:v1']}]}
+    simulated = ('DaemonSet cilium (no image)',)
+    run.write_record(record('deploy', Outcome.PASSED, KEY, 20, facts=facts, simulated=simulated))
+    place = write(run.path, read(run.path))
+    text, page = (place / 'comment.md').read_text(), (place / 'index.html').read_text()
+    for form in (text, page):
+        assert 'not proven: DaemonSet cilium waits for quay.io/cilium/cilium:v1' in form
+    assert 'Simulated, not real: DaemonSet cilium (no image)' in text
+
+
 @pytest.mark.parametrize('junit', [None, '<testsuites', '<testsuites><testcase time="x"/></testsuites>'])
 def test_specs_do_not_vanish(run: RunDirectory, junit: str | None) -> None:
     with_specs(run, junit)

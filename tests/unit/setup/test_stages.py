@@ -47,6 +47,9 @@ def test_the_playbook_learns_of_machines_only_with_machines() -> None:
     assert stages.extra_variables(stages.EXTENTS['infra']) == {}
     full = stages.extra_variables(stages.EXTENTS['full'])
     assert full['conformance'] == 'quick'
+    assert full['without_images'] == ['quay.io/cilium/'], (
+        'nothing is excused that sandbox/absent-images.toml does not name'
+    )
     assert Path(full['waivers']).is_file()
     assert 'waivers' not in stages.extra_variables(stages.EXTENTS['cluster']), 'all of smoke pass'
     assert full['variables']['*']['apiServerLoadBalancer'] == 'octavia-ovn'
