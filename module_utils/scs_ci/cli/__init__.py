@@ -15,6 +15,8 @@ from ..core.outcome import Exit
 COMMANDS = {
     'discover': ('discover', 'find the versions in a checkout and write the plan of a run'),
     'check': ('check', 'check cluster stacks without a cloud'),
+    'rules': ('rules', 'list the rules of the check'),
+    'explain': ('explain', 'explain rules: motivation, a bad and a good example'),
     'build': ('build', 'build releases'),
     'publish': ('publish', 'push releases to a registry and verify them'),
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
+import datetime
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from ..core.errors import ProductProblem, UsageProblem
+from ..core.clock import SystemClock
+from ..core.errors import UsageProblem
 from ..core.outcome import Exit
-from ..core.records import Finding, PlannedVersion, Severity
+from ..core.records import PlannedVersion, Severity
 from ..core.run import StageRun, version_stage
-from ..stack import changes, discover, output
+from ..stack import baseline, changes, checking, discover, output, selection
 from ..stack.charts import ChartSource, chart_source
-from ..stack.check import demand_complete, run_rules
-from ..stack.helm import Helm, helm
-from ..stack.model import Stack
+from ..stack.check import all_rules, demand_complete, judge
+from ..stack.helm import helm
+from ..stack.model import Facts
 from ..stack.render import render_stack
-from .common import add_json, add_versions, open_run, show
+from .common import add_json, add_versions, count, open_run, show
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +30,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--checkout', type=Path, metavar='PATH', help='with --run; default: the checkout of the run')
     parser.add_argument('--stack', action='append', default=[], metavar='GLOB', help='only these stacks (repeatable)')
     parser.add_argument('--changed-since', default='', metavar='REF', help='only stacks whose content differs from REF')
-    parser.add_argument('--format', choices=('text', 'json'), default='text', help='of the findings (default text)')
+    parser.add_argument('--select', action='append', default=[], metavar='RULE', help='only these rules, also globs')
+    parser.add_argument('--ignore', action='append', default=[], metavar='RULE', help='without these rules, also globs')
+    parser.add_argument('--format', choices=tuple(output.FORMATS), default='text', help='of the result (default text)')
+    parser.add_argument(
+        '--baseline', type=Path, metavar='FILE', help='JSON of an earlier check: tell only what is not in it'
+    )
+    parser.add_argument('--offline', action='store_true', help='fetch no chart: what it would need is not rendered')
+    parser.add_argument('--jobs', type=count, default=os.cpu_count() or 1, metavar='N', help='stacks at a time')
+    parser.add_argument('--date', type=_date, metavar='YYYY-MM-DD', help='the day to judge by (default today)')
     parser.add_argument(
         '--charts', type=Path, metavar='DIR', help='charts as <host>/<path>/index.yaml (or SCS_CI_CHARTS)'
     )
@@ -42,44 +52,60 @@ def run(options: argparse.Namespace) -> Exit:
         raise UsageProblem(
             'cannot check', 'without a subject', 'give either PATH or --run', "see 'scs-ci check --help'"
         )
-    source = chart_source(options.charts, os.environ)
-    with helm(options.tools) as program:
-        return _stage(options, program, source) if options.run else _alone(options, program, source)
+    source = replace(chart_source(options.charts, os.environ), offline=options.offline)
+    return _stage(options, source) if options.run else _alone(options, source)
 
 
-def _stage(options: argparse.Namespace, program: Helm, source: ChartSource) -> Exit:
+def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
     directory = open_run(options)
     checkout = options.checkout or Path(directory.info.checkout)
+    rules, facts = selection.choose(all_rules(), options.select, options.ignore), _facts(options)
 
-    def body(state: StageRun, version: PlannedVersion) -> None:
-        # A stack that cannot even be read raises ProductProblem: the record says failed, and why.
-        stack = render_stack(discover.load(checkout, discover.Place(version.path, version.layout)), program, source)
-        state.findings.extend(run_rules(stack))
-        state.facts['summary'] = output.summary(state.findings)
-        state.judge_findings()
-        if not _red(state.findings):
-            demand_complete(stack)
+    with helm(options.tools) as program:
 
-    return show(version_stage(directory, 'check', body, tuple(options.version)), options.json)
+        def body(state: StageRun, version: PlannedVersion) -> None:
+            # A stack that cannot even be read raises ProductProblem: the record says failed, and why.
+            loaded = discover.load(checkout, discover.Place(version.path, version.layout))
+            stack = render_stack(replace(loaded, facts=facts), program, source)
+            found = judge(stack, rules)
+            state.findings.extend(found.findings)
+            state.facts['summary'] = {**output.summary(state.findings), 'excepted': len(found.excepted)}
+            state.judge_findings()
+            if not any(finding.severity is Severity.ERROR for finding in found.findings):
+                demand_complete(stack)
+
+        return show(version_stage(directory, 'check', body, tuple(options.version)), options.json)
 
 
-def _alone(options: argparse.Namespace, program: Helm, source: ChartSource) -> Exit:
-    stacks: list[Stack] = []
-    findings: list[Finding] = []
-    for path in options.paths:
-        for place in _places(options, path):
-            stack, found = _checked(path, place, program, source)
-            stacks.append(stack)
-            findings.extend(found)
-    if options.json or options.format == 'json':
-        print(json.dumps(output.document(stacks, findings), indent=2, ensure_ascii=False))
-    else:
-        print(output.text(findings, len(stacks)))
-    if _red(findings):
+def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
+    rules = selection.choose(all_rules(), options.select, options.ignore)
+    known = baseline.read(options.baseline) if options.baseline else None
+    means = checking.Means(options.tools, source, frozenset(rule.id for rule in rules), _facts(options))
+    checked = checking.check_all(_subjects(options), means, options.jobs)
+    found = [finding for one in checked for finding in one.judgement.findings]
+    compared = baseline.compare(found, known) if known is not None else baseline.Compared(tuple(found), 0, 0)
+    report = output.Report(
+        stacks=tuple(one.header for one in checked),
+        findings=compared.new,
+        excepted=tuple(e for one in checked for e in one.judgement.excepted),
+        known=compared.known,
+        gone=compared.gone,
+    )
+    print(output.FORMATS['json' if options.json else options.format](report))
+    if report.red:
         return Exit.FAILED
-    for stack in stacks:
-        demand_complete(stack)
+    checking.demand_all_complete(checked)
     return Exit.PASSED
+
+
+def _subjects(options: argparse.Namespace) -> list[checking.Subject]:
+    """The stacks of all paths; with several paths their findings are told as seen from here."""
+    several = len(options.paths) > 1
+    return [
+        checking.Subject(path, place, path.as_posix() if several else '')
+        for path in options.paths
+        for place in _places(options, path)
+    ]
 
 
 def _places(options: argparse.Namespace, path: Path) -> tuple[discover.Place, ...]:
@@ -90,19 +116,12 @@ def _places(options: argparse.Namespace, path: Path) -> tuple[discover.Place, ..
     return tuple(place for place in places if place.path in differing)
 
 
-def _checked(
-    path: Path, place: discover.Place, program: Helm, source: ChartSource
-) -> tuple[Stack, tuple[Finding, ...]]:
+def _facts(options: argparse.Namespace) -> Facts:
+    return Facts(today=options.date or SystemClock().now().date())
+
+
+def _date(text: str) -> datetime.date:
     try:
-        stack = render_stack(discover.load(path, place), program, source)
-    except ProductProblem as problem:
-        stack = discover.unreadable(place)
-        finding = Finding(
-            'readable', Severity.ERROR, f'{place.path}/{stack.kubernetes.file}', 1, problem.reason, place.path
-        )
-        return stack, (finding,)
-    return stack, run_rules(stack)
-
-
-def _red(findings: list[Finding]) -> bool:
-    return any(finding.severity is Severity.ERROR for finding in findings)
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'{text!r} is no date like 2026-05-04') from None

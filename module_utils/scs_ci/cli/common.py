@@ -46,6 +46,14 @@ def positive(text: str) -> float:
     return number
 
 
+def count(text: str) -> int:
+    """Type of an option: a whole number from 1."""
+    number = int(text)
+    if not 1 <= number < LARGEST:
+        raise argparse.ArgumentTypeError(f'{text} is no number from 1')
+    return number
+
+
 def open_run(options: argparse.Namespace) -> RunDirectory:
     return RunDirectory.open(options.run)
 

@@ -33,12 +33,20 @@ class NotInRepository(Exception):
         super().__init__(answer)
 
 
+class Offline(InfrastructureProblem):
+    """The chart would have to be fetched, which the caller forbade."""
+
+
 @dataclass(frozen=True)
 class ChartSource:
-    """Where charts come from. mirror: directory `<host>/<path>/index.yaml`, replaces the network when given."""
+    """Where charts come from. mirror: directory `<host>/<path>/index.yaml`, replaces the network when given.
+
+    offline: nothing is fetched; what is neither in the mirror nor in the cache is not to be had.
+    """
 
     cache: Path
     mirror: Path | None = None
+    offline: bool = False
 
 
 def chart_source(mirror: Path | None, environment: Mapping[str, str]) -> ChartSource:
@@ -69,6 +77,13 @@ def fetch(dependency: Dependency, source: ChartSource, helm: Helm) -> bytes:
     cached = source.cache / repository / f'{dependency.name}-{dependency.version}.tgz'
     if cached.is_file():
         return cached.read_bytes()
+    if source.offline:
+        raise Offline(
+            'cannot take',
+            f'chart {dependency.name} {dependency.version} of {dependency.repository}',
+            'it is not in the cache, and nothing is fetched offline',
+            'check once without --offline, or give a directory of charts with --charts',
+        )
     content = _from_network(dependency, helm)
     with suppress(Problem):  # a cache that cannot be written costs time, nothing else
         files.write_atomic(cached, content)

@@ -116,15 +116,15 @@ def load(checkout: Path, place: Place) -> Stack:
         shared = {f'../{IMAGE_LIST}': (root.parent / IMAGE_LIST).read_bytes()}
     else:
         shared = {}
-    return with_patch(build_model(place.path, place.layout, files), shared)
+    return with_patch(build_model(place.path, place.layout, files, shared=shared))
 
 
-def with_patch(stack: Stack, shared: dict[str, bytes]) -> Stack:
+def with_patch(stack: Stack) -> Stack:
     """Layout B may state the minor only; then the newest patch of the shared image list is meant."""
     version = stack.version
     if version is None or version.patch is not None or stack.layout != LAYOUT_B:
         return stack
-    listed = [v for content in shared.values() for v in listed_versions(content.decode('utf-8', 'replace'))]
+    listed = [v for content in stack.shared.values() for v in listed_versions(content.decode('utf-8', 'replace'))]
     fitting = [v for v in listed if (v.major, v.minor) == (version.major, version.minor) and v.patch is not None]
     if not fitting:
         return stack
@@ -154,6 +154,6 @@ def _safe(text: str) -> str:
     return re.sub(r'[^a-z0-9-]+', '-', text.lower()).strip('-') or 'stack'
 
 
-def unreadable(place: Place) -> Stack:
+def unreadable(place: Place, reason: str = 'its files cannot be read') -> Stack:
     """A model for a stack whose files could not be read: it stays in the plan, and its check tells the reason."""
-    return build_model(place.path, place.layout, {})
+    return replace(build_model(place.path, place.layout, {}), unreadable=reason)

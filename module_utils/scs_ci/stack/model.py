@@ -109,7 +109,7 @@ class Rendering:
     """A chart rendered as the Cluster Stack Operator does it, or why that failed.
 
     file, line: of the template in the stack's source that made helm fail, as far as helm said it.
-    unavailable: why it could not be tried, which is no defect of the stack.
+    unavailable: why it could not be tried, which is no defect of the stack; offline: that was the caller's wish.
     point: what differs from a rendering with nothing set, e.g. 'values: oidc.enabled=true'; '' for that rendering.
     fetched: the charts that did not lie in the stack.
     """
@@ -120,6 +120,7 @@ class Rendering:
     file: str = ''
     line: int = 1
     unavailable: str = ''
+    offline: bool = False
     point: str = ''
     fetched: tuple[Archive, ...] = field(default=(), repr=False)
 
@@ -152,7 +153,8 @@ class Stack:
     path: relative to the checkout. directory: the last components of the path, for stacks that state no name.
     provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (older).
     renderings: each chart as it comes; variants: charts again at the other points of the matrix, see `Rendering.point`.
-    before: the release to compare with, None without one.
+    before: the release to compare with, None without one. shared: files beside the stack that reach it, `../<name>`;
+    they are no part of its hash. unreadable: why there are no files.
     """
 
     path: str
@@ -170,6 +172,8 @@ class Stack:
     variants: tuple[Rendering, ...] = field(default=(), repr=False)
     facts: Facts = field(default_factory=Facts, repr=False)
     before: Stack | None = field(default=None, repr=False)
+    shared: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    unreadable: str = ''
 
     @property
     def version(self) -> Kubernetes | None:
@@ -195,7 +199,7 @@ class Stack:
 
     def text(self, path: str) -> str:
         """Text of a file, '' when it is absent."""
-        return self.files.get(path, b'').decode('utf-8', 'replace')
+        return (self.files.get(path) or self.shared.get(path, b'')).decode('utf-8', 'replace')
 
 
 def stated(file: YamlFile, *keys: str) -> Stated:
@@ -207,9 +211,16 @@ def stated(file: YamlFile, *keys: str) -> Stated:
     return Stated(node.text, file.path, node.line) if node is not None else Stated('', file.path, line)
 
 
-def build_model(path: str, layout: str, files: Mapping[str, bytes], renderings: tuple[Rendering, ...] = ()) -> Stack:
+def build_model(
+    path: str,
+    layout: str,
+    files: Mapping[str, bytes],
+    renderings: tuple[Rendering, ...] = (),
+    shared: Mapping[str, bytes] | None = None,
+) -> Stack:
     """The model of the stack at `path` from its files. Pure; broken files become part of the model, not exceptions."""
-    parsed = {name: yaml_file(name, content) for name, content in files.items() if _is_yaml(name)}
+    everything = {**files, **(shared or {})}
+    parsed = {name: yaml_file(name, content) for name, content in everything.items() if _is_yaml(name)}
     config = parsed.get(TOOL_CONFIG[layout], YamlFile(TOOL_CONFIG[layout]))
     head = () if layout == LAYOUT_B else ('config',)
     provider = ('provider',) if layout == LAYOUT_B else ('config', 'provider', 'type')
@@ -227,6 +238,7 @@ def build_model(path: str, layout: str, files: Mapping[str, bytes], renderings: 
         stages=_stages(parsed.get(ADDON_CONFIG)),
         addon_layout='stages' if stages_used else 'single',
         renderings=renderings,
+        shared=shared or {},
     )
 
 

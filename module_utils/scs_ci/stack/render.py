@@ -72,7 +72,13 @@ def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: H
         except charts.NotInRepository as error:
             return Rendering(chart.path, error=error.answer, file=chart.meta.path, line=dependency.line)
         except InfrastructureProblem as problem:
-            return Rendering(chart.path, unavailable=problem.reason, file=chart.meta.path, line=dependency.line)
+            return Rendering(
+                chart.path,
+                unavailable=problem.reason,
+                file=chart.meta.path,
+                line=dependency.line,
+                offline=isinstance(problem, charts.Offline),
+            )
     with TemporaryDirectory(prefix='scs-ci-addon-') as work:
         directory = Path(work) / (chart.directory or 'chart')
         write_tree(directory, content)

@@ -14,6 +14,9 @@ from .archive import pack
 from .helm import split
 from .model import LAYOUT_A, Facts, Rendered, Rendering, Stack, build_model
 
+# How the message of a rule that crashed begins: such a finding cannot be excepted.
+CRASHED = 'the rule crashed: '
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -27,6 +30,7 @@ class Hit:
     fix: str | None = None
     column: int | None = None
     severity: Severity | None = None
+    end_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Example:
     failed: chart directory -> error of helm; hits: the places where the rule must strike, (file, line) each.
     packed: path of an archive -> the files in it, e.g. 'cilium/values.yaml'. variants: (point of the matrix, chart
     directory) -> what helm printed there. facts: the world outside. before: the release to compare with, as another
-    change to BASE.
+    change to BASE. unreadable: why there are no files at all. unavailable: chart directory -> why helm had no chance.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -48,6 +52,8 @@ class Example:
     variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     before: Example | None = None
+    unreadable: str = ''
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,17 @@ def example_stack(example: Example) -> Stack:
         Rendering(chart, error=text, file=f'{chart}/templates/class.yaml', line=1)
         for chart, text in example.failed.items()
     ]
+    renderings += [
+        Rendering(chart, unavailable=why, file=f'{chart}/Chart.yaml', line=6)
+        for chart, why in example.unavailable.items()
+    ]
     stack = build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
     return replace(
         stack,
         variants=tuple(Rendering(c, _parts(text), point=p) for (p, c), text in example.variants.items()),
         facts=example.facts,
         before=example_stack(example.before) if example.before else None,
+        unreadable=example.unreadable,
     )
 
 

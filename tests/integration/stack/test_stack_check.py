@@ -151,12 +151,61 @@ def test_the_command_alone(checkout: Path, tools: Path) -> None:
         'layout': 'A',
     }
     assert found['findings'][0]['wanted'] == 'openstack-example-1-34-cluster-class'
-    assert found['summary'] == {'error': 1, 'warning': 0, 'notice': 0}
+    assert (found['summary']['error'], found['summary']['warning'], found['summary']['notice']) == (1, 0, 0)
+
+
+def test_formats_selection_baseline_and_exceptions_of_the_command(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    line = edit(checkout, 'cluster-class/Chart.yaml', '1-34', '1-33')
+    stack = checkout / STACK
+    command = ['check', checkout, '--tools', tools]
+
+    as_json = scs_ci(*command, '--format', 'json')
+    (tmp_path / 'baseline.json').write_text(as_json.stdout)
+    known = scs_ci(*command, '--baseline', tmp_path / 'baseline.json')
+    comments = json.loads(scs_ci(*command, '--format', 'zuul').stdout)
+    several = scs_ci('check', stack, EXAMPLE, '--tools', tools, '--jobs', '2')
+    ignored = scs_ci(*command, '--ignore', 'class-chart-*')
+    other = scs_ci(*command, '--select', 'chart-lock')
+
+    assert (known.returncode, '1 in the baseline' in known.stdout) == (0, True)
+    assert comments[f'{STACK}/cluster-class/Chart.yaml'][0]['line'] == line
+    assert f'{stack}/cluster-class/Chart.yaml:{line}: error: ' in several.stdout
+    assert '2 stacks: 1 errors' in several.stdout
+    assert (ignored.returncode, other.returncode, several.returncode) == (0, 0, 1)
+    edit(checkout, 'cluster-class/Chart.yaml', 'name:', '# scs-ci: ignore[class-chart-name] a fork\nname:')
+    assert (excepted := scs_ci(*command)).returncode == 0
+    assert '1 excepted' in excepted.stdout
+
+
+def test_offline_says_what_was_not_looked_at(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    shutil.rmtree(checkout / STACK / 'cluster-addon/cni/charts')
+    edit(
+        checkout,
+        'cluster-addon/cni/Chart.yaml',
+        'file://../../../../../charts/flannel',
+        'https://charts.example/stable/',
+    )
+
+    result = scs_ci('check', checkout, '--tools', tools, '--offline', XDG_CACHE_HOME=str(tmp_path), SCS_CI_CHARTS='')
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert 'warning: cluster-addon/cni is not rendered' in result.stdout
+
+
+def test_rules_are_listed_and_explained() -> None:
+    assert 'chart-lock' in scs_ci('rules').stdout
+    assert {'id', 'severity'} < set(json.loads(scs_ci('rules', '--json').stdout)[0])
+    assert 'Bad:' in scs_ci('explain', 'chart-lock', 'objects').stdout
+    assert scs_ci('explain', 'chart-lok').returncode == 2
 
 
 @pytest.mark.parametrize(
     ('words', 'code', 'said'),
     [
+        (['check', EXAMPLE, '--select', 'nosuch'], 2, "cannot find rule 'nosuch'"),
+        (['check', EXAMPLE, '--baseline', '/nonexistent'], 2, 'cannot read baseline'),
+        (['check', EXAMPLE, '--jobs', '0'], 2, 'no number from 1'),
+        (['check', EXAMPLE, '--date', 'today'], 2, 'is no date'),
         (['check'], 2, 'give either PATH or --run'),
         (['check', '/nonexistent'], 2, 'it is not a directory'),
         (['check', ROOT / 'tests'], 2, 'found no cluster stack'),

@@ -1,0 +1,113 @@
+"""Checking many stacks: each is read, rendered and judged by itself, on all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import posixpath
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..core.errors import InfrastructureProblem, Problem, ProductProblem
+from ..core.records import Finding
+from . import discover
+from .charts import ChartSource
+from .check import Excepted, Judgement, all_rules, demand_complete, judge
+from .helm import helm
+from .model import Facts, Stack
+from .output import Header
+from .render import render_stack
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A stack to be checked. prefix: put before paths in the result, '' when there is one checkout."""
+
+    checkout: Path
+    place: discover.Place
+    prefix: str = ''
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every check of a run needs. rules: ids of the chosen ones, for rules themselves cannot go to a process."""
+
+    tools: Path | None
+    source: ChartSource
+    rules: frozenset[str]
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A stack and what is said about it. incomplete: why a part could not be looked at, which is no defect of it."""
+
+    header: Header
+    judgement: Judgement
+    incomplete: str = ''
+
+
+def check_all(subjects: Sequence[Subject], means: Means, jobs: int) -> tuple[Checked, ...]:
+    """Check them in up to `jobs` processes; results in the order of the subjects."""
+    if jobs <= 1 or len(subjects) <= 1:
+        return tuple(check_some(subjects, means))
+    shares = [subjects[start::jobs] for start in range(min(jobs, len(subjects)))]
+    # fork: the modules that are loaded already need not be loaded again in each process; there are no threads here
+    with ProcessPoolExecutor(len(shares), mp_context=multiprocessing.get_context('fork')) as pool:
+        done = list(pool.map(check_some, shares, [means] * len(shares)))
+    return tuple(done[i % len(shares)][i // len(shares)] for i in range(len(subjects)))
+
+
+def check_some(subjects: Sequence[Subject], means: Means) -> list[Checked]:
+    """Check one after the other with one home of helm."""
+    rules = [rule for rule in all_rules() if rule.id in means.rules]
+    with helm(means.tools) as program:
+        found = []
+        for subject in subjects:
+            try:
+                loaded = discover.load(subject.checkout, subject.place)
+                stack = render_stack(replace(loaded, facts=means.facts), program, means.source)
+            except ProductProblem as problem:
+                stack = discover.unreadable(subject.place, problem.reason)
+            found.append(_prefixed(subject, Checked(Header.of(stack), judge(stack, rules), _incomplete(stack))))
+        return found
+
+
+def _incomplete(stack: Stack) -> str:
+    try:
+        demand_complete(stack)
+    except Problem as problem:
+        return problem.reason
+    return ''
+
+
+def demand_all_complete(checked: Iterable[Checked]) -> None:
+    """InfrastructureProblem when a stack could not be looked at wholly: without errors that would look like green."""
+    for one in checked:
+        if one.incomplete:
+            advice = 'check the network, give a complete directory of charts with --charts, or check --offline'
+            raise InfrastructureProblem('cannot check', one.header.path, one.incomplete, advice)
+
+
+def _prefixed(subject: Subject, checked: Checked) -> Checked:
+    """Paths as they are seen from where the command was called, when there are several checkouts."""
+    if not subject.prefix:
+        return checked
+    judgement = Judgement(
+        tuple(_moved(f, subject.prefix) for f in checked.judgement.findings),
+        tuple(
+            Excepted(_moved(e.finding, subject.prefix), e.reason, _below(subject.prefix, e.file), e.line)
+            for e in checked.judgement.excepted
+        ),
+    )
+    header = replace(checked.header, path=_below(subject.prefix, checked.header.path))
+    return Checked(header, judgement, checked.incomplete)
+
+
+def _moved(finding: Finding, prefix: str) -> Finding:
+    return replace(finding, file=_below(prefix, finding.file), stack=_below(prefix, finding.stack))
+
+
+def _below(prefix: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(prefix, path))
