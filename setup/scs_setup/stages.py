@@ -14,9 +14,9 @@ from .problems import PASSED, USAGE, SetupProblem
 NODE, E2E = 'node-', 'e2e-'
 # No conformance at all; the others are what `scs-ci conformance --select` knows.
 NO_SPECS = 'none'
-SPECS = (NO_SPECS, 'smoke', 'quick', 'certified')
+SPECS = (NO_SPECS, 'smoke', 'quick', 'parallel', 'certified')
 # Selections with specs that cannot pass in the sandbox.
-WAIVED = ('quick', 'certified')
+WAIVED = ('quick', 'parallel', 'certified')
 EXAMPLE = 'examples/cluster-stacks'
 # Of images that no machine of the sandbox has.
 ABSENT = paths.CHECKOUT / 'sandbox/absent-images.toml'

@@ -34,6 +34,7 @@ class Selection:
 SELECTIONS = {
     'smoke': Selection(CONFORMANCE, f'{ALONE}|{WAITING}|{WORKERS}', 0.09),
     'quick': Selection(CONFORMANCE, f'{ALONE}|{WAITING}|{WORKERS}', 0.30),
+    'parallel': Selection(CONFORMANCE, ALONE),
     'certified': Selection(CONFORMANCE),
 }
 

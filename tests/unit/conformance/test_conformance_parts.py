@@ -114,11 +114,12 @@ SERIAL = '[sig-a] Thing alone [Serial] [Conformance]'
 
 def test_selections_are_subsets_by_tag_and_hash() -> None:
     chosen = {name: set(selection.chosen(selection.named(name), [*NAMES, SERIAL])) for name in selection.SELECTIONS}
-    assert chosen['smoke'] < chosen['quick'] < chosen['certified'] == {*NAMES, SERIAL}
+    assert chosen['smoke'] < chosen['quick'] < chosen['parallel'] < chosen['certified'] == {*NAMES, SERIAL}
+    assert chosen['parallel'] == {*NAMES}
     assert SERIAL not in chosen['quick']
     assert {name[:7] for name in chosen['smoke']} == {'[sig-a]', '[sig-b]', '[sig-c]'}
     assert selection.chosen(selection.named('smoke'), list(reversed(NAMES))) == tuple(sorted(chosen['smoke']))
-    with pytest.raises(UsageProblem, match='smoke, quick, certified'):
+    with pytest.raises(UsageProblem, match='smoke, quick, parallel, certified'):
         selection.named('all')
 
 
