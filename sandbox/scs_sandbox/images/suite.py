@@ -20,8 +20,7 @@ from .oci import Entry, Image
 
 REGISTRY = 'registry.k8s.io/e2e-test-images'
 PROGRAM = 'agnhost'
-# What specs call in containers. Shells are bash: those of busybox and dash drop variables whose names are not theirs
-# to set, such as `data-1`, and specs look for them.
+# What specs call in containers.
 PACKAGES = (
     'base-files',
     'bash',
@@ -44,6 +43,15 @@ GROUP = (
     'root:x:0:\nnogroup:x:65534:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n'
 )
 LIFETIME = datetime.timedelta(days=3650)  # of a certificate in an archive, which may stay in the cache for long
+# Specs compare what busybox's shell says; but that of this distribution drops variables whose names are none of a
+# shell's, such as `data-1`, and other specs look for them: to those it is bash.
+SHELL = """#!/bin/bash
+mapfile -d '' -t variables < /proc/self/environ
+for variable in "${variables[@]}"; do
+    [[ ${variable%%=*} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || exec -a "$0" /bin/bash "$@"
+done
+exec -a "$0" /bin/busybox "$@"
+"""
 # A shell as first process ignores signals that it has not asked for, and a pod would take its whole grace period.
 WEB = """#!/bin/sh
 busybox httpd -f -p 80 -h {root} & server=$!
@@ -77,7 +85,7 @@ def images(programs: Path, debian: Path) -> list[Image]:
     agnhost = _agnhost(programs / PROGRAM, shell)
     return [
         agnhost,
-        _named(('busybox:1.37.0-1', 'busybox:1.36.1-1'), shell, ('sh',), 'busybox: of Debian; its shell is bash'),
+        _named(('busybox:1.37.0-1', 'busybox:1.36.1-1'), shell, ('sh',), 'busybox: of Debian'),
         _named(('jessie-dnsutils:1.7',), shell, ('sleep', '1000000'), 'jessie-dnsutils: of this Debian'),
         replace(_named(('nonroot:1.4',), shell, ('sh', '-c', 'id; sleep 1000000')), user='1234'),
         # with the bits that make it root, which the specs keep it from
@@ -90,10 +98,10 @@ def images(programs: Path, debian: Path) -> list[Image]:
 
 
 def _shell(debian: Path) -> tuple[Entry, ...]:
-    """Packages with busybox's names for what is missing, and bash as `sh`."""
+    """Packages with busybox's names for what is missing, and its shell as `sh`."""
     entries = {entry.path: entry for entry in debian_layer(debian)}
     shells = '/usr/bin' if (debian / 'bin').is_symlink() else '/bin'
-    entries[f'{shells}/sh'] = Entry(f'{shells}/sh', link='bash')
+    entries[f'{shells}/sh'] = Entry(f'{shells}/sh', 0o755, text=SHELL)
     entries[f'{shells}/nc'] = Entry(f'{shells}/nc', link='nc.openbsd')
     return tuple(entries.values())
 

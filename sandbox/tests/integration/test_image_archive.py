@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from scs_sandbox import environments
-from scs_sandbox.images import archive
+from scs_sandbox.images import archive, suite
 
 # Minutes when the programs have to be built.
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -51,6 +52,23 @@ def test_all_images_of_the_example_stack_are_there(made: Path) -> None:
     assert len(wanted) == 3
     assert wanted <= names(made)
     assert any(name.startswith('registry.k8s.io/metrics-server/metrics-server:v') for name in names(made))
+
+
+def test_the_shell_of_images_of_specs_is_that_which_they_look_for(tmp_path: Path) -> None:
+    """busybox, whose words specs compare; but bash where a variable would be lost."""
+    shell, busybox = tmp_path / 'sh', tmp_path / 'busybox'
+    shell.write_text(suite.SHELL.replace('/bin/busybox', str(busybox)))
+    busybox.write_text('#!/bin/bash\nexec -a busybox echo "busybox $*"\n')
+    for program in (shell, busybox):
+        program.chmod(0o755)
+
+    def said(*words: str, **env: str) -> str:
+        environment = {'PATH': '/usr/bin:/bin', 'PLAIN_1': 'x', **env}
+        done = subprocess.run([shell, *words], env=environment, capture_output=True, text=True, timeout=10, check=True)
+        return done.stdout.strip()
+
+    assert said('-c', 'env', 'two words') == 'busybox -c env two words'
+    assert 'data-1=kept' in said('-c', 'env', **{'data-1': 'kept'}).splitlines()
 
 
 def test_blobs_have_the_digests_of_their_names(made: Path) -> None:
