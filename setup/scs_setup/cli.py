@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import apt, cache, checks, doctor, e2e, environments, fresh, launch, paths, programs, tools, virtual
+from . import accelerator, apt, cache, checks, doctor, e2e, environments, fresh, launch, paths, programs, tools, virtual
 from .problems import ERROR, FAILED, PASSED, SetupProblem
 
 # What a shell reports for a program ended by Ctrl-C.
@@ -59,7 +59,7 @@ def _fresh(options: argparse.Namespace) -> int:
     if options.step == 'make':
         fresh.make(place, options.release, options.prepare, options.set, options.disk)
     elif options.step == 'boot':
-        virtual.boot(place, virtual.Size(memory=options.memory), options.accel)
+        virtual.boot(place, virtual.Size(options.processors, options.memory), options.accel)
     elif options.step == 'run':
         return virtual.execute(place, options.words)
     elif not virtual.stop(place):
@@ -139,7 +139,9 @@ def _add_fresh(parser: argparse.ArgumentParser) -> None:
     make.add_argument('--disk', type=int, default=24, metavar='GB', help='size of its disk (default 24)')
     boot = steps.add_parser('boot', help='start it and wait until it lets root in')
     boot.add_argument('--memory', type=int, default=6144, metavar='MIB', help='its memory (default 6144)')
-    boot.add_argument('--accel', choices=('tcg', 'kvm'), default='tcg', help='how QEMU runs it (default tcg)')
+    boot.add_argument('--processors', type=int, default=2, metavar='N', help='with KVM (default 2), else it has one')
+    text = 'how QEMU runs it (default auto: kvm where it can be used, else tcg)'
+    boot.add_argument('--accel', choices=accelerator.CHOICES, default=accelerator.AUTO, help=text)
     run = steps.add_parser('run', help='bring the last commit of this checkout and run a command in it')
     run.add_argument('words', nargs=argparse.REMAINDER, metavar='COMMAND', help='a line of shell')
     steps.add_parser('stop', help='power it off')

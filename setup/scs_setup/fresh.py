@@ -1,8 +1,8 @@
 """A fresh machine to prove scs-ci on: Debian from its own packages, booted in a virtual machine.
 
-It needs no virtualization: QEMU translates the processor's instructions, which takes five to thirty times as long. So
-that all time limits hold as they are, the clock of the machine counts instructions (one per nanosecond) instead of
-following ours; while its processors idle, both go alike.
+It needs no virtualization: without, QEMU translates the processor's instructions, which takes five to thirty times as
+long. So that all time limits hold as they are, the clock of the machine then counts instructions (one per nanosecond)
+instead of following ours; while its processors idle, both go alike.
 """
 
 import os

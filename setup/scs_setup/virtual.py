@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import apt, cache, launch, paths
+from . import accelerator, apt, cache, launch, paths
 from .fresh import BRANCH, CHECKOUT, Place
 from .problems import USAGE, SetupProblem
 from .process import run
@@ -23,7 +23,8 @@ POLL_SECONDS = 3
 # systemd gives a unit 90 s of the machine's time, which may be four times that of ours.
 POWER_OFF_SECONDS = 400
 PUSH_SECONDS = 600
-# Whatever else runs on this machine goes first.
+# Whatever else runs on this machine goes before translation, whose clock waits for it. Not before KVM: there the clock
+# is ours, and so are the time limits.
 NICE = 19
 # The root file system is a disk without partitions. Without mitigations: each system call would otherwise make QEMU
 # translate addresses anew.
@@ -41,22 +42,23 @@ class Machine:
 
 @dataclass(frozen=True)
 class Size:
-    """memory: MiB. One processor: with a clock that counts instructions QEMU runs all of them by turns."""
+    """memory: MiB. With a clock that counts instructions QEMU runs all processors by turns, so there is one then."""
 
-    processors: int = 1
+    processors: int = 2
     memory: int = 6144
 
 
-def command(place: Place, size: Size, port: int, accelerator: str) -> list[str]:
-    """QEMU's command line. accelerator: tcg (translation, with a clock that counts instructions) or kvm."""
+def command(place: Place, size: Size, port: int, kind: str) -> list[str]:
+    """QEMU's command line. kind: tcg (translation, with a clock that counts instructions) or kvm."""
     # x86-64-v2 with AES, which distributions and wheels may use; wider vectors are slower to translate than to lack.
     clock = ['-cpu', 'Westmere', '-icount', 'shift=0,sleep=on', '-rtc', 'clock=vm']
-    if accelerator == 'kvm':
-        clock = ['-cpu', 'host']
+    processors = 1
+    if kind == accelerator.KVM:
+        clock, processors = ['-cpu', 'host'], size.processors
     return [
         'qemu-system-x86_64',
-        *('-machine', 'q35', '-accel', accelerator, *clock),
-        *('-smp', str(size.processors), '-m', str(size.memory)),
+        *('-machine', 'q35', '-accel', kind, *clock),
+        *('-smp', str(processors), '-m', str(size.memory)),
         *('-nodefaults', '-display', 'none', '-no-reboot', '-serial', f'file:{place.console}'),
         *('-kernel', str(place.kernel), '-initrd', str(place.initrd), '-append', KERNEL),
         *('-drive', f'file={place.disk},format=raw,if=virtio,cache=unsafe'),
@@ -65,39 +67,53 @@ def command(place: Place, size: Size, port: int, accelerator: str) -> list[str]:
     ]
 
 
-def boot(place: Place, size: Size, accelerator: str) -> Machine:
+def boot(place: Place, size: Size, wish: str = accelerator.AUTO) -> Machine:
     """Start the machine and wait until it lets root in; nothing is done when it runs.
 
+    Args:
+        wish: one of accelerator.CHOICES.
     Raises:
-        SetupProblem: no disk, or the machine ends or does not answer; the end of its console is the answer.
+        SetupProblem: no disk, no KVM though wished for, or the machine ends or does not answer; the end of its console
+            is the answer.
     """
     if found := running(place):
         return found
     if not place.disk.exists():
         advice = f'make one: python3 setup/main.py fresh {place.directory} make'
         raise SetupProblem(f'cannot boot {place.directory}', 'there is no disk', advice, USAGE)
+    kind, words = accelerator.choose(wish, accelerator.obstacle())
     apt.ensure('fresh')
-    port = _free_port()
-    with (place.directory / 'qemu.log').open('w') as log:
-        process = subprocess.Popen(
-            ['nice', '-n', str(NICE), *command(place, size, port, accelerator)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    _last(process.pid)
-    machine = Machine(process.pid, _start_time(process.pid) or 0, port)
-    place.record.write_text(json.dumps(asdict(machine)) + '\n')
-    limit = time.monotonic() + BOOT_SECONDS
+    cache.say(f'fresh: boots with {words}')
+    begun = time.monotonic()
+    process, machine = _launch(place, size, kind)
+    limit = begun + BOOT_SECONDS
     while not _answers(place, machine):
         if process.poll() is not None or time.monotonic() > limit:
             stop(place)
             said = (place.directory / 'qemu.log').read_text() + _tail(place.console)
             raise SetupProblem(f'cannot boot {place.directory}', said or 'it said nothing', f'read {place.console}')
         time.sleep(POLL_SECONDS)
-    cache.say(f'fresh: booted, process {machine.pid}, SSH on 127.0.0.1:{port}')
+    seconds = time.monotonic() - begun
+    cache.say(f'fresh: booted in {seconds:.0f} s, process {machine.pid}, SSH on 127.0.0.1:{machine.port}')
     return machine
+
+
+def _launch(place: Place, size: Size, kind: str) -> tuple[subprocess.Popen[bytes], Machine]:
+    port = _free_port()
+    last = ['nice', '-n', str(NICE)] if kind == accelerator.TCG else []
+    with (place.directory / 'qemu.log').open('w') as log:
+        process = subprocess.Popen(
+            [*last, *command(place, size, port, kind)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    if last:
+        _last(process.pid)
+    machine = Machine(process.pid, _start_time(process.pid) or 0, port)
+    place.record.write_text(json.dumps(asdict(machine)) + '\n')
+    return process, machine
 
 
 def execute(place: Place, words: list[str]) -> int:
@@ -112,7 +128,7 @@ def execute(place: Place, words: list[str]) -> int:
         cwd=paths.CHECKOUT,
         env={**os.environ, 'GIT_SSH_COMMAND': ' '.join(ssh)},
     )
-    # Its clock is late by what translation took, and certificates of registries may be younger than that.
+    # Its calendar is late by what translation took, and certificates of registries may be younger than that.
     line = f'date --utc --set @{time.time():.0f} > /dev/null && cd {CHECKOUT} && {" ".join(words)}'
     return launch.call([*ssh, 'root@127.0.0.1', line], os.environ)
 

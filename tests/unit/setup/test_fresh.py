@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_setup import cli, virtual
+from scs_setup import accelerator, cli, virtual
 from scs_setup.fresh import Place
 from scs_setup.problems import SetupProblem
 from scs_setup.virtual import Machine, Size
@@ -33,7 +34,77 @@ def test_a_translated_machine_counts_instructions_and_listens_on_loopback_only()
     assert words[words.index('-icount') + 1] == 'shift=0,sleep=on'
     assert 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22' in words
     assert words[words.index('-m') + 1] == '2048'
-    assert '-icount' not in virtual.command(PLACE, Size(), 40022, 'kvm')
+    assert words[words.index('-smp') + 1] == '1'
+
+
+def test_with_kvm_the_machine_has_our_clock_and_all_its_processors() -> None:
+    words = virtual.command(PLACE, Size(processors=3), 40022, 'kvm')
+    assert '-icount' not in words
+    assert words[words.index('-smp') + 1] == '3'
+    assert words[words.index('-accel') + 1] == 'kvm'
+
+
+def answers(tmp_path: Path, refused: int | None = None, version: int = 12) -> tuple[accelerator.Ask, list[int]]:
+    """What /dev/kvm would answer; and the files that it opens."""
+    opened: list[int] = []
+
+    def ask(handle: int, number: int) -> int:
+        if number == refused:
+            raise OSError(errno.EBUSY, 'Device or resource busy')
+        if number == accelerator.GET_API_VERSION:
+            return version
+        opened.append(os.open(tmp_path, os.O_RDONLY))
+        return opened[-1]
+
+    return ask, opened
+
+
+def closed(handle: int) -> bool:
+    try:
+        os.fstat(handle)
+    except OSError:
+        return True
+    return False
+
+
+def test_kvm_is_tried_by_making_a_machine_that_is_given_up(tmp_path: Path) -> None:
+    device = tmp_path / 'kvm'
+    device.touch()
+    ask, opened = answers(tmp_path)
+    assert accelerator.obstacle(device, ask) == ''
+    assert len(opened) == 2
+    assert all(map(closed, opened))
+
+
+@pytest.mark.parametrize('refused', [accelerator.CREATE_VM, accelerator.CREATE_VCPU])
+def test_a_device_that_makes_no_machine_is_no_kvm(tmp_path: Path, refused: int) -> None:
+    device = tmp_path / 'kvm'
+    device.touch()
+    ask, opened = answers(tmp_path, refused)
+    assert accelerator.obstacle(device, ask) == f'{device}: Device or resource busy'
+    assert all(map(closed, opened))
+
+
+def test_what_is_no_kvm_device_is_told(tmp_path: Path) -> None:
+    assert 'No such file' in accelerator.obstacle(tmp_path / 'kvm')
+    (tmp_path / 'kvm').touch()
+    assert 'ioctl' in accelerator.obstacle(tmp_path / 'kvm')
+    assert 'version 11' in accelerator.obstacle(tmp_path / 'kvm', answers(tmp_path, version=11)[0])
+
+
+@pytest.mark.parametrize(
+    ('wish', 'found', 'kind'), [('auto', '', 'kvm'), ('auto', 'gone', 'tcg'), ('kvm', '', 'kvm'), ('tcg', '', 'tcg')]
+)
+def test_the_accelerator_follows_the_wish_and_what_is_there(wish: str, found: str, kind: str) -> None:
+    chosen, words = accelerator.choose(wish, found)
+    assert chosen == kind
+    assert found in words
+
+
+def test_kvm_that_is_wished_for_and_not_there_is_an_error() -> None:
+    with pytest.raises(SetupProblem, match='cannot boot with KVM') as caught:
+        accelerator.choose('kvm', '/dev/kvm: Permission denied')
+    assert caught.value.answer == '/dev/kvm: Permission denied'
 
 
 def test_only_exactly_the_recorded_process_is_the_machine(tmp_path: Path) -> None:
