@@ -195,6 +195,11 @@ def _prepare(hierarchy: Hierarchy, path: Path) -> None:
         (path / 'cgroup.clone_children').write_text('1')
 
 
+def complete(layout: Layout, name: str, server_id: str) -> bool:
+    """Whether all groups that a process of a server joins are there."""
+    return all(path.is_dir() for path in (*groups(layout, name, server_id), console_group(layout, name)))
+
+
 def processes(paths: tuple[Path, ...]) -> set[int]:
     """Process ids in these groups and below them."""
     found: set[int] = set()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,9 +93,8 @@ def start(host: Host, server: Server) -> bool:
         raise SandboxError(
             'cannot make disk of', f'server {server.id}', str(error), 'free disk space or repair the state directory'
         ) from error
-    groups = cgroups.create(host.layout, host.sandbox, server.id, cgroups.Limits(server.memory_mb << 20, server.vcpus))
     try:
-        init = _launch(host, server, image, groups)
+        init = _in_groups(host, server, lambda: _launch(host, server, image))
         links.converge(host.sandbox, server.id, init.pid, server.ports)
         _release(place, server.id, init)
     except SandboxError:
@@ -156,7 +156,22 @@ def collect(host: Host, server_id: str) -> str | None:
     return 'crash'
 
 
-def _launch(host: Host, server: Server, image: Image, groups: tuple[Path, ...]) -> Process:
+def _in_groups(host: Host, server: Server, launch: Callable[[], Process]) -> Process:
+    """Make the control groups of a server and start it in them. The systemd of a host removes groups that are not its
+    own while they are empty, at each daemon-reload: what finds none is tried once more.
+    """
+    limits = cgroups.Limits(server.memory_mb << 20, server.vcpus)
+    cgroups.create(host.layout, host.sandbox, server.id, limits)
+    try:
+        return launch()
+    except SandboxError:
+        if cgroups.complete(host.layout, host.sandbox, server.id):
+            raise
+    cgroups.create(host.layout, host.sandbox, server.id, limits)
+    return launch()
+
+
+def _launch(host: Host, server: Server, image: Image) -> Process:
     place = host.place(server.id)
     environment = {
         'PATH': '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -168,7 +183,7 @@ def _launch(host: Host, server: Server, image: Image, groups: tuple[Path, ...]) 
     }
     console_group = cgroups.console_group(host.layout, host.sandbox)
     plan = {
-        'groups': [str(group) for group in groups],
+        'groups': [str(group) for group in host.groups(server.id)],
         'console_group': str(console_group),
         'record': str(place.record),
         'console': str(place.console),

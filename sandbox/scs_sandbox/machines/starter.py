@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def join(group: str, pid: int) -> None:
     (Path(group) / 'cgroup.procs').write_text(str(pid))
 
 
+def enter(groups: list[str], console_group: str, copier: int) -> None:
+    """Take this process and the copier to the control groups, and this one to namespaces of its own."""
+    join(console_group, copier)
+    for group in groups:
+        join(group, os.getpid())
+    unshare()
+
+
 def main() -> None:
     """Start a server as standard input says."""
     plan = json.load(sys.stdin)
@@ -86,11 +95,12 @@ def main() -> None:
     copier = run(copy_command(), {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'}, (master, console, null, slave))
     resource.prlimit(copier, resource.RLIMIT_DATA, (COPIER_MEMORY, COPIER_MEMORY))
     os.close(master)
-    join(plan['console_group'], copier)
-    for group in plan['groups']:
-        join(group, os.getpid())
     terminal = os.ttyname(slave)
-    unshare()
+    try:
+        enter(plan['groups'], plan['console_group'], copier)
+    except OSError:
+        os.kill(copier, signal.SIGKILL)  # nobody has its record
+        raise
     init = run(plan['command'], {**plan['environment'], 'STAGE_TERMINAL': terminal}, (slave, slave, slave))
     found = {'init': {'pid': init, 'start': start_time(init)}, 'console': {'pid': copier, 'start': start_time(copier)}}
     temporary = Path(plan['record'] + '.tmp')

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import shutil
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ import pytest
 
 from scs_sandbox import lab
 from scs_sandbox.errors import SandboxError
-from scs_sandbox.machines import cgroups, disk, links, process, starter
+from scs_sandbox.machines import cgroups, disk, hypervisor, links, process, starter
 from scs_sandbox.machines.cgroups import Hierarchy, Layout, Limits
 from scs_sandbox.machines.model import Bind, Image, Port, Server, parse_server
 
@@ -140,6 +144,79 @@ def test_console_copier_cuts_lines_and_their_number_and_reads_on() -> None:
     first, second, last = done.stdout.splitlines()
     assert (first, second) == (b'short', b'x' * 10)
     assert last.startswith(b'the console log ends here: 3 lines')
+
+
+def readers_of(terminal_copy: Path) -> list[int]:
+    """Processes whose standard output is this file."""
+    found = []
+    for link in Path('/proc').glob('[0-9]*/fd/1'):
+        with contextlib.suppress(OSError):
+            if link.resolve() == terminal_copy:
+                found.append(int(link.parts[2]))
+    return found
+
+
+def test_a_start_without_control_groups_leaves_no_process(tmp_path: Path) -> None:
+    console = tmp_path / 'console.log'
+    plan = {
+        'groups': [],
+        'console_group': str(tmp_path / 'gone'),
+        'record': str(tmp_path / 'init.json'),
+        'console': str(console),
+        'command': ['true'],
+        'environment': {},
+    }
+    done = subprocess.run(
+        [sys.executable, '-I', '-S', starter.__file__],
+        input=json.dumps(plan),
+        text=True,
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    assert 'No such file' in done.stderr
+    assert console.exists()
+    limit = time.monotonic() + 5
+    while left := readers_of(console):
+        assert time.monotonic() < limit, left
+        time.sleep(0.01)
+
+
+def host_of(tmp_path: Path) -> hypervisor.Host:
+    (tmp_path / 'cgroup.controllers').write_text('cpu memory pids\n')
+    return hypervisor.Host('box', tmp_path / 'servers', {}, (), Layout(2, (Hierarchy(tmp_path, ''),)))
+
+
+def test_groups_that_systemd_removed_are_made_once_more(tmp_path: Path) -> None:
+    host = host_of(tmp_path)
+    seen: list[bool] = []
+
+    def launch() -> process.Process:
+        seen.append(cgroups.complete(host.layout, 'box', ID))
+        if len(seen) == 1:
+            shutil.rmtree(tmp_path / 'scs-sandbox-box')  # as a daemon-reload does
+            raise SandboxError('cannot start', 'server', 'No such file or directory', '')
+        return process.Process(1, 2)
+
+    assert hypervisor._in_groups(host, server(), launch) == process.Process(1, 2)
+    assert seen == [True, True]
+    assert (host.groups(ID)[0] / 'memory.max').read_text() == str(1 << 30)
+
+
+@pytest.mark.parametrize(('removes', 'tries'), [(False, 1), (True, 2)])
+def test_a_start_that_fails_otherwise_or_again_fails(tmp_path: Path, removes: bool, tries: int) -> None:
+    host = host_of(tmp_path)
+    seen: list[int] = []
+
+    def launch() -> process.Process:
+        seen.append(1)
+        if removes:
+            shutil.rmtree(tmp_path / 'scs-sandbox-box/consoles')
+        raise SandboxError('cannot start', 'server', 'no', '')
+
+    with pytest.raises(SandboxError, match='no'):
+        hypervisor._in_groups(host, server(), launch)
+    assert len(seen) == tries
 
 
 def test_few_inotify_instances_are_told_with_the_cure() -> None:
