@@ -126,6 +126,61 @@ def test_a_machine_that_does_not_answer_is_ended(tmp_path: Path) -> None:
     assert not virtual.stop(place)
 
 
+@pytest.mark.parametrize(
+    ('script', 'speaks'),
+    [('sleep 0.2; echo Linux version > console.log; sleep 600', True), ('sleep 600', False), ('exit 1', False)],
+)
+def test_a_machine_runs_when_its_console_speaks(tmp_path: Path, script: str, speaks: bool) -> None:
+    place = Place(tmp_path)
+    (tmp_path / 'qemu.log').write_text('failed to set MSR\n')
+    place.record.touch()
+    with subprocess.Popen(['sh', '-c', f'exec 2>/dev/null; {script}'], cwd=tmp_path, start_new_session=True) as process:
+        assert virtual._speaks(place, process, 3 if speaks else 0.6) is speaks
+        assert virtual._end(place, process) == 'failed to set MSR'
+        assert process.poll() is not None
+    assert not place.record.exists()
+
+
+@pytest.fixture
+def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Accelerators with which QEMU was started; in its place sleeps a program that only answers when translated."""
+    kinds: list[str] = []
+
+    def launch(place: Place, size: Size, kind: str) -> tuple[subprocess.Popen[bytes], Machine]:
+        kinds.append(kind)
+        (place.directory / 'qemu.log').write_text('')
+        process = subprocess.Popen(['sleep', '600'])
+        return process, record(place, process.pid, start_time(process.pid))
+
+    monkeypatch.setattr(virtual, '_launch', launch)
+    monkeypatch.setattr(virtual, 'SPEAK_SECONDS', 1)
+    monkeypatch.setattr(virtual, '_speaks', lambda place, process: False)
+    monkeypatch.setattr(virtual, '_answers', lambda place, machine, question='true': question == 'true' and kinds[-1] == 'tcg')
+    monkeypatch.setattr(virtual.apt, 'ensure', lambda name: [])
+    monkeypatch.setattr(accelerator, 'obstacle', lambda: '')
+    Place(tmp_path).disk.touch()
+    return kinds
+
+
+def test_where_kvm_does_not_run_a_machine_translation_does(
+    tmp_path: Path, launched: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path)
+    virtual.boot(place, Size())
+    assert launched == ['kvm', 'tcg']
+    assert 'does not run it (its console was silent' in capsys.readouterr().err
+    assert virtual.stop(place)
+
+
+def test_kvm_that_was_wished_for_is_not_replaced(
+    tmp_path: Path, launched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual, 'BOOT_SECONDS', 0)
+    with pytest.raises(SetupProblem, match='cannot boot'):
+        virtual.boot(Place(tmp_path), Size(), 'kvm')
+    assert launched == ['kvm']
+
+
 def test_without_a_machine_the_next_command_is_told(tmp_path: Path) -> None:
     place = Place(tmp_path)
     with pytest.raises(SetupProblem, match='does not run') as caught:
