@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import UsageProblem
-from .model import CLASS_DIR, LAYOUT_A, LAYOUT_B, TOOL_CONFIG, Stack, build_model
+from .model import CLASS_DIR, LAYOUT_A, LAYOUT_B, LAYOUT_HISTORIC, TOOL_CONFIG, Stack, build_model
 from .sources import read_tree
 from .versions import Kubernetes, parse_kubernetes
 from .yamltext import Broken, parse
@@ -21,6 +21,7 @@ PROVIDERS = 'providers'
 IMAGE_LIST = 'image-manager.yaml'
 # Directories that never hold stacks: results of builds.
 NOT_SOURCE = frozenset({'node_modules', 'release'})
+MINOR = re.compile(r'\d+-\d+')
 DEEPEST = 6  # levels below the start: providers/<provider>/<stack>/<minor> has four
 
 
@@ -35,8 +36,9 @@ class Place:
 def find(checkout: Path) -> tuple[Place, ...]:
     """All stack directories of a checkout, sorted by path. The checkout may be one stack itself.
 
-    A directory is a stack when it has a `stack.yaml` (layout B), a `csctl.yaml` or a class chart (layout A); what lies
-    below a stack is not searched. Links to directories are not followed. Raises UsageProblem if there are none.
+    A directory is a stack when it has a `stack.yaml` (layout B), a `csctl.yaml` (layout A) or a class chart (historic
+    when it is named after a minor or has a metadata.yaml, else A); what lies below a stack is not searched. Links to
+    directories are not followed. Raises UsageProblem if there are none.
     """
     if not checkout.is_dir():
         raise UsageProblem(
@@ -57,9 +59,13 @@ def find(checkout: Path) -> tuple[Place, ...]:
 def _layout(directory: Path) -> str | None:
     if (directory / TOOL_CONFIG[LAYOUT_B]).is_file():
         return LAYOUT_B
-    if (directory / TOOL_CONFIG[LAYOUT_A]).is_file() or (directory / CLASS_DIR / 'Chart.yaml').is_file():
+    if (directory / TOOL_CONFIG[LAYOUT_A]).is_file():
         return LAYOUT_A
-    return None
+    if not (directory / CLASS_DIR / 'Chart.yaml').is_file():
+        return None
+    # A stack of today that lost its csctl.yaml must not pass as one from before there was such a file.
+    old = MINOR.fullmatch(directory.resolve().name) or (directory / TOOL_CONFIG[LAYOUT_HISTORIC]).is_file()
+    return LAYOUT_HISTORIC if old else LAYOUT_A
 
 
 def _search(checkout: Path, directory: Path, levels: int) -> list[Place]:

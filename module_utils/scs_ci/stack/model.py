@@ -10,42 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .archive import Archive, inspect
+from .declared import declared
+from .layouts import ADDON_CONFIG as ADDON_CONFIG
+from .layouts import ADDON_DIR as ADDON_DIR
+from .layouts import CLASS_DIR as CLASS_DIR
+from .layouts import LAYOUT_A as LAYOUT_A
+from .layouts import LAYOUT_B as LAYOUT_B
+from .layouts import LAYOUT_HISTORIC as LAYOUT_HISTORIC
+from .layouts import TOOL_CONFIG as TOOL_CONFIG
 from .versions import Identity, Kubernetes, parse_kubernetes
-from .yamltext import Broken, Document, List, Map, Node, Scalar, parse
-
-CLASS_DIR = 'cluster-class'
-ADDON_DIR = 'cluster-addon'
-ADDON_CONFIG = 'clusteraddon.yaml'
-LAYOUT_A, LAYOUT_B = 'A', 'B'
-# What csctl, or the builder of layout B, reads first.
-TOOL_CONFIG = {LAYOUT_A: 'csctl.yaml', LAYOUT_B: 'stack.yaml'}
-# Larger text files are read neither by helm templates nor by people.
-MOST_TEXT = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class YamlFile:
-    """A YAML file of the stack; broken tells why it has no documents."""
-
-    path: str
-    documents: tuple[Document, ...] = ()
-    broken: Broken | None = None
-
-    @property
-    def root(self) -> Node | None:
-        return next((d.root for d in self.documents if d.root is not None), None)
-
-    def value(self, *keys: str) -> str:
-        return self.root.value(*keys) if self.root is not None else ''
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A text at a place; '' when the file does not state it, and then line is the best place to add it."""
-
-    text: str
-    file: str
-    line: int
+from .yamlfile import Stated as Stated
+from .yamlfile import YamlFile as YamlFile
+from .yamlfile import scalars as scalars
+from .yamlfile import stated as stated
+from .yamlfile import yaml_file as yaml_file
+from .yamltext import List, Map
 
 
 @dataclass(frozen=True)
@@ -202,15 +181,6 @@ class Stack:
         return (self.files.get(path) or self.shared.get(path, b'')).decode('utf-8', 'replace')
 
 
-def stated(file: YamlFile, *keys: str) -> Stated:
-    """The scalar below these keys with its place; without it, the place of the deepest key that exists."""
-    node, line = file.root, 1
-    for key in keys:
-        line = node.line if node is not None else line
-        node = node.get(key) if node is not None else None
-    return Stated(node.text, file.path, node.line) if node is not None else Stated('', file.path, line)
-
-
 def build_model(
     path: str,
     layout: str,
@@ -221,18 +191,16 @@ def build_model(
     """The model of the stack at `path` from its files. Pure; broken files become part of the model, not exceptions."""
     everything = {**files, **(shared or {})}
     parsed = {name: yaml_file(name, content) for name, content in everything.items() if _is_yaml(name)}
-    config = parsed.get(TOOL_CONFIG[layout], YamlFile(TOOL_CONFIG[layout]))
-    head = () if layout == LAYOUT_B else ('config',)
-    provider = ('provider',) if layout == LAYOUT_B else ('config', 'provider', 'type')
+    says = declared(layout, parsed)
     stages_used = ADDON_CONFIG in files
     return Stack(
         path=path,
         layout=layout,
         files=files,
         yaml=parsed,
-        provider=stated(config, *provider),
-        name=stated(config, *head, 'clusterStackName'),
-        kubernetes=stated(config, *head, 'kubernetesVersion'),
+        provider=says.provider,
+        name=says.name,
+        kubernetes=says.kubernetes,
         class_chart=_chart(CLASS_DIR, files, parsed),
         addon_charts=_addon_charts(files, parsed, stages_used),
         stages=_stages(parsed.get(ADDON_CONFIG)),
@@ -248,18 +216,6 @@ def _is_yaml(name: str) -> bool:
     if 'templates' in parts or parts[-1] == 'overwrite.yaml' or name == 'cluster-addon-values.yaml':
         return False
     return parts[-1] in ('Chart.lock', 'values.schema.json') or name.endswith(('.yaml', '.yml'))
-
-
-def yaml_file(name: str, content: bytes) -> YamlFile:
-    """A YAML or JSON file; what cannot be parsed is told in `broken`."""
-    if len(content) > MOST_TEXT:
-        return YamlFile(name, broken=Broken(f'larger than {MOST_TEXT >> 20} MiB', 1))
-    try:
-        return YamlFile(name, parse(content.decode('utf-8')))
-    except UnicodeDecodeError as error:
-        return YamlFile(name, broken=Broken('not UTF-8', content.count(b'\n', 0, error.start) + 1))
-    except Broken as error:
-        return YamlFile(name, broken=error)
 
 
 def _addon_charts(files: Mapping[str, bytes], parsed: Mapping[str, YamlFile], stages_used: bool) -> tuple[Chart, ...]:
@@ -316,14 +272,3 @@ def _stages(file: YamlFile | None) -> tuple[Stage, ...]:
         for entry in entries.nodes
         if isinstance(entry, Map)
     )
-
-
-def scalars(node: Node | None, prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Scalar]]:
-    """Every scalar value below a node with its path of keys; list elements have their index as key."""
-    if isinstance(node, Scalar):
-        return [(prefix, node)]
-    if isinstance(node, List):
-        return [hit for i, child in enumerate(node.nodes) for hit in scalars(child, (*prefix, str(i)))]
-    if isinstance(node, Map):
-        return [hit for name, child in node.entries for hit in scalars(child, (*prefix, name.content))]
-    return []

@@ -10,6 +10,7 @@ from stack_data import write
 
 from scs_ci.core.errors import UsageProblem
 from scs_ci.stack import changes, discover, planning
+from scs_ci.stack.check import run_rules
 from scs_ci.stack.discover import Place
 from scs_ci.stack.rule import BASE
 
@@ -36,6 +37,41 @@ def test_both_layouts_are_found(checkout: Path) -> None:
         Place('providers/openstack/demo', 'A'),
         Place('providers/openstack/scs/1-35', 'B'),
     )
+
+
+HISTORIC = {name: text for name, text in BASE.items() if name.startswith('cluster-class/')}
+
+
+@pytest.mark.parametrize(
+    ('files', 'version', 'errors'),
+    [
+        (HISTORIC, 'v1.34', []),
+        ({**HISTORIC, 'metadata.yaml': 'versions:\n  kubernetes: v1.34.3\n'}, 'v1.34.3', []),
+        ({**HISTORIC, 'metadata.yaml': 'versions: {kubernetes: v1.33.3}\n'}, 'v1.33.3', ['class-chart-name']),
+    ],
+    ids=['name only', 'metadata', 'other minor'],
+)
+def test_a_minor_from_before_csctl(tmp_path: Path, files: dict[str, str], version: str, errors: list[str]) -> None:
+    more = {
+        'cluster-addon/Chart.yaml': 'name: openstack-demo-1-34-cluster-addon\nversion: v1\n',
+        'cluster-addon-values.yaml': 'values: ""\n',
+    }
+    write(tmp_path / 'providers/openstack/demo/1-34', {**files, **more})
+    (place,) = discover.find(tmp_path)
+
+    stack = discover.load(tmp_path, place)
+    found = run_rules(stack)
+
+    assert (place.layout, discover.find(tmp_path / place.path)[0].layout) == ('historic', 'historic')
+    assert (stack.provider.text, stack.name.text, str(stack.version)) == ('openstack', 'demo', version)
+    assert [f.rule for f in found if f.severity == 'error' and f.rule == 'class-chart-name'] == errors
+    assert [f.file for f in found if f.rule == 'declaration'] == [f'{place.path}/cluster-class/Chart.yaml']
+
+
+def test_a_stack_of_today_without_its_declaration_is_not_historic(tmp_path: Path) -> None:
+    write(tmp_path / 'providers/openstack/demo', HISTORIC)
+
+    assert discover.find(tmp_path) == (Place('providers/openstack/demo', 'A'),)
 
 
 def test_a_stack_is_a_checkout_of_itself(checkout: Path) -> None:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable
 
 from ...core.records import Severity
-from ..model import CLASS_DIR, LAYOUT_A, LAYOUT_B, TOOL_CONFIG, Stack, Stated, stated
+from ..model import CLASS_DIR, LAYOUT_A, LAYOUT_B, LAYOUT_HISTORIC, TOOL_CONFIG, Stack, Stated, stated
 from ..rule import BASE, Example, Hit, Rule
 
 FULL = re.compile(r'v\d+\.\d+\.\d+')
 # Layout B omits the v, and the patch when the newest one is meant.
 LOOSE = re.compile(r'v?\d+\.\d+(\.\d+)?')
 NAME = re.compile(r'[a-z0-9]+')
+CHART = 'cluster-class/Chart.yaml'
 API = 'csctl.clusterstack.x-k8s.io/v1alpha1'
 
 
@@ -23,16 +24,21 @@ def check(stack: Stack) -> Iterable[Hit]:
         yield Hit(
             config, 1, f'there is no {CLASS_DIR}/Chart.yaml, so no class can be made', wanted=f'{CLASS_DIR}/Chart.yaml'
         )
-    if file is None:
+    if stack.layout == LAYOUT_HISTORIC:
+        message = (
+            'there is no csctl.yaml: provider and name are taken from the name of the class chart, csctl builds nothing'
+        )
+        yield Hit(stack.name.file, 1, message, wanted='csctl.yaml', severity=Severity.WARNING)
+    elif file is None:
         yield Hit(config, 1, f'there is no {config}', wanted=config)
         return
-    if file.broken:
+    if file is not None and file.broken:
         return  # rule yaml-parses tells it
     for what, value in (('provider', stack.provider), ('clusterStackName', stack.name)):
         yield from _name(what, value)
     yield from _version(stack)
-    api = stated(file, 'apiVersion')
-    if stack.layout == LAYOUT_A and api.text != API:
+    api = stated(file, 'apiVersion') if file is not None else None
+    if stack.layout == LAYOUT_A and api is not None and api.text != API:
         yield Hit(api.file, api.line, 'wrong apiVersion of the tool configuration', seen=api.text, wanted=API)
 
 
@@ -46,11 +52,11 @@ def _name(what: str, value: Stated) -> Iterable[Hit]:
 
 def _version(stack: Stack) -> Iterable[Hit]:
     value = stack.kubernetes
-    form = LOOSE if stack.layout == LAYOUT_B else FULL
+    form = FULL if stack.layout == LAYOUT_A else LOOSE
     if not value.text:
         yield Hit(value.file, value.line, 'no kubernetesVersion is stated', wanted='kubernetesVersion')
     elif not form.fullmatch(value.text):
-        wanted = 'X.Y.Z or X.Y' if stack.layout == LAYOUT_B else 'vX.Y.Z'
+        wanted = 'vX.Y.Z' if stack.layout == LAYOUT_A else 'X.Y.Z or X.Y'
         message = f'kubernetesVersion {value.text!r} does not have the form {wanted}'
         yield Hit(value.file, value.line, message, seen=value.text, wanted=wanted)
 
@@ -67,6 +73,7 @@ RULE = Rule(
         Example({'csctl.yaml': BASE['csctl.yaml'].replace('    type: openstack\n', '')}, hits=(('csctl.yaml', 6),)),
         Example({'cluster-class/Chart.yaml': None}, hits=(('csctl.yaml', 1),)),
         Example({'csctl.yaml': None}, hits=(('csctl.yaml', 1),)),
+        Example({'csctl.yaml': None}, hits=((CHART, 1),), layout=LAYOUT_HISTORIC),
     ),
     good=(
         Example(),
