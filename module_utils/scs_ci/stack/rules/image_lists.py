@@ -1,91 +1,116 @@
-"""The image manager's list and the Image object name the same file for the same version."""
+"""Whatever describes a node image names the same file for the same version, with a checksum that can be one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...core.records import Severity
-from ..model import Stack, YamlFile
+from ..images import LISTS, NodeImage, node_images
+from ..model import Stack
 from ..rule import Example, Hit, Rule
-from ..versions import Kubernetes, parse_kubernetes
-from ..yamltext import Node
+from ..versions import parse_kubernetes
 
-LISTS = ('kubernetes.yaml', 'image-manager.yaml')
 IMAGE = 'image.yaml'
 IN_URL = re.compile(r'kube-(v?\d+\.\d+(?:\.\d+)?)(?!\.?\d)')
-SHA256 = re.compile(r'[0-9a-f]{64}')
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one image comes from, with the nodes that say so."""
-
-    file: str
-    version: Kubernetes | None
-    url: Node
-    checksum: Node | None
-
-    @property
-    def digest(self) -> str:
-        return self.checksum.text.removeprefix('sha256:') if self.checksum is not None else ''
+# Hexadecimal digits of the checksums that OpenStack and ORC know.
+DIGITS = {'md5': 32, 'sha1': 40, 'sha256': 64, 'sha512': 128}
 
 
 def check(stack: Stack) -> Iterable[Hit]:
-    listed = [s for name in LISTS if name in stack.yaml for s in _listed(stack.yaml[name])]
-    single = list(_single(stack.yaml[IMAGE])) if IMAGE in stack.yaml else []
-    for source in (*listed, *single):
-        yield from _sound(source)
-    for source in single:
+    images = node_images(stack)
+    for image in images:
+        yield from _address(image)
+        yield from _checksum(image)
+    listed = [image for image in images if image.form == 'list']
+    for image in images:
         for other in listed:
-            if source.version is not None and source.version == other.version:
-                yield from _equal(source, other)
+            if image.form == 'object' and image.version is not None and image.version == other.version:
+                yield from _equal(image, other)
+    yield from _twice(listed)
+    yield from _declared(stack, images, listed)
 
 
-def _listed(file: YamlFile) -> Iterator[Source]:
-    for image in file.root.items('images') if file.root is not None else ():
-        for entry in image.items('versions'):
-            url = entry.get('url')
-            if url is not None:
-                yield Source(file.path, parse_kubernetes(entry.value('version')), url, entry.get('checksum'))
-
-
-def _single(file: YamlFile) -> Iterator[Source]:
-    for document in file.documents:
-        root = document.root
-        url = root.get('spec', 'resource', 'content', 'download', 'url') if root is not None else None
-        if root is not None and url is not None:
-            checksum = root.get('spec', 'resource', 'content', 'download', 'hash', 'value')
-            name = re.search(r'v\d+\.\d+\.\d+', root.value('metadata', 'name'))
-            yield Source(file.path, parse_kubernetes(name[0]) if name else None, url, checksum)
-
-
-def _sound(source: Source) -> Iterable[Hit]:
-    for seen in IN_URL.findall(source.url.text):
+def _address(image: NodeImage) -> Iterator[Hit]:
+    if image.url is None:
+        if image.form == 'list':
+            file, line = image.place(image.owner)
+            yield Hit(file, line, f'{image.name} has no address to take it from: add url', wanted='url')
+        return
+    for seen in IN_URL.findall(image.url.text):
         stated = parse_kubernetes(seen)
-        if stated and source.version and not stated.agrees(source.version):
-            message = f'the address is of {seen}, the entry of {source.version}'
-            yield Hit(source.file, source.url.line, message, seen=seen, wanted=str(source.version))
-    if source.checksum is not None and not SHA256.fullmatch(source.digest):
-        message = 'the checksum is not a SHA-256 of 64 hexadecimal digits'
-        yield Hit(source.file, source.checksum.line, message, seen=source.checksum.text)
+        if stated and image.version and not stated.agrees(image.version):
+            file, line = image.place(image.url)
+            message = f'the address is of {seen}, the entry of {image.version}: correct the one that is wrong'
+            yield Hit(file, line, message, seen=seen, wanted=str(image.version))
 
 
-def _equal(source: Source, other: Source) -> Iterable[Hit]:
-    if source.url.text != other.url.text:
-        message = f'{other.file}:{other.url.line} has another address for {source.version}'
-        yield Hit(source.file, source.url.line, message, seen=source.url.text, wanted=other.url.text)
-    elif source.checksum is not None and other.checksum is not None and source.digest != other.digest:
-        message = f'{other.file}:{other.checksum.line} has another checksum for the same file'
-        yield Hit(source.file, source.checksum.line, message, seen=source.digest, wanted=other.digest)
+def _checksum(image: NodeImage) -> Iterator[Hit]:
+    if image.checksum is None:
+        if image.form != 'cspo' and image.url is not None:
+            file, line = image.place(image.url)
+            message = f'{image.name} has no checksum: a broken download becomes a node image; take it from .CHECKSUM'
+            yield Hit(file, line, message, wanted='sha256', severity=Severity.WARNING)
+        return
+    digits = DIGITS.get(image.algorithm, 0)
+    if not digits or not re.fullmatch(f'[0-9a-f]{{{digits}}}', image.digest):
+        file, line = image.place(image.checksum)
+        wanted = f'{digits} hexadecimal digits' if digits else ', '.join(DIGITS)
+        message = f'this is no checksum by {image.algorithm or "any algorithm"}: take it from the .CHECKSUM file'
+        yield Hit(file, line, message, seen=image.checksum.text, wanted=wanted)
 
 
-def _list(version: str = 'v1.34.7', checksum: str = 'a' * 64) -> str:
+def _equal(image: NodeImage, other: NodeImage) -> Iterator[Hit]:
+    if image.url is None or other.url is None:
+        return
+    there, line_there = other.place(other.url)
+    if image.url.text != other.url.text:
+        file, line = image.place(image.url)
+        message = f'{there}:{line_there} has another address for {image.version}: correct the one that is wrong'
+        yield Hit(file, line, message, seen=image.url.text, wanted=other.url.text)
+    elif image.checksum is not None and other.checksum is not None and image.digest != other.digest:
+        file, line = image.place(image.checksum)
+        message = f'{there}:{other.place(other.checksum)[1]} has another checksum for the same file: one is wrong'
+        yield Hit(file, line, message, seen=image.digest, wanted=other.digest)
+
+
+def _twice(listed: Sequence[NodeImage]) -> Iterator[Hit]:
+    """An entry that was copied and not changed throughout."""
+    for what, value in (('name', lambda i: i.name), ('address', _url), ('checksum', lambda i: i.digest)):
+        first: dict[str, NodeImage] = {}
+        for image in listed:
+            text = value(image)
+            if text and text in first and image.place(image.owner) != first[text].place(first[text].owner):
+                node = {'address': image.url, 'checksum': image.checksum}.get(what) or image.owner
+                file, line = image.place(node)
+                message = f'{image.name} has the {what} of {first[text].name} in line '
+                message += f'{first[text].place(first[text].owner)[1]}: correct or remove one'
+                yield Hit(file, line, message, seen=text)
+            first.setdefault(text, image)
+
+
+def _url(image: NodeImage) -> str:
+    return image.url.text if image.url is not None else ''
+
+
+def _declared(stack: Stack, images: Sequence[NodeImage], listed: Sequence[NodeImage]) -> Iterator[Hit]:
+    """Where images are listed for users to import, the one for the declared version is there."""
+    version = stack.version
+    if version is None or not listed or any(i.version and i.version.agrees(version) for i in images):
+        return
+    file = next(name for name in LISTS if name in stack.yaml)
+    message = f'{file} has no image of the declared version {version}: add it, clusters of this stack ask for it'
+    yield Hit(file, listed[-1].place(listed[-1].owner)[1], message, wanted=str(version))
+
+
+def _list(version: str = 'v1.34.7', checksum: str = 'a' * 64, url: str = 'v1.34.7') -> str:
+    return 'images:\n  - name: ubuntu-capi-image\n    versions:\n' + _entry(version, checksum, url)
+
+
+def _entry(version: str = 'v1.34.7', checksum: str = 'a' * 64, url: str = 'v1.34.7') -> str:
     return (
-        'images:\n  - name: ubuntu-capi-image\n    versions:\n'
         f'      - version: {version}\n'
-        '        url: https://images.example/ubuntu-2404-kube-v1.34/ubuntu-2404-kube-v1.34.7.qcow2\n'
+        f'        url: https://images.example/ubuntu-2404-kube-v1.34/ubuntu-2404-kube-{url}.qcow2\n'
         f'        checksum: "sha256:{checksum}"\n'
     )
 
@@ -98,17 +123,26 @@ def _object(checksum: str = 'a' * 64, host: str = 'images.example') -> str:
     )
 
 
+_LIST = 'kubernetes.yaml'
+
 RULE = Rule(
     id='image-lists',
     severity=Severity.ERROR,
-    title='image lists and Image objects agree in address and checksum',
+    title='image lists and Image objects agree in version, address and checksum',
     motivation='A generator that did not look at HTTP errors wrote the checksum of an error page.',
     check=check,
     bad=(
-        Example({'kubernetes.yaml': _list(version='v1.34.6')}, hits=(('kubernetes.yaml', 5),)),
-        Example({'kubernetes.yaml': _list(checksum='abc')}, hits=(('kubernetes.yaml', 6),)),
-        Example({'kubernetes.yaml': _list(), IMAGE: _object('b' * 64)}, hits=((IMAGE, 11),)),
-        Example({'kubernetes.yaml': _list(), IMAGE: _object(host='elsewhere.example')}, hits=((IMAGE, 8),)),
+        Example({_LIST: _list(version='v1.34.6') + _entry()}, hits=((_LIST, 5), (_LIST, 8), (_LIST, 9))),
+        Example({_LIST: _list(checksum='abc')}, hits=((_LIST, 6),)),
+        Example({_LIST: _list(), IMAGE: _object('b' * 64)}, hits=((IMAGE, 11),)),
+        Example({_LIST: _list(), IMAGE: _object(host='elsewhere.example')}, hits=((IMAGE, 8),)),
+        Example({_LIST: _list() + _entry('v1.34.6', url='v1.34.6')}, hits=((_LIST, 9),)),
+        Example({_LIST: _list() + _entry(checksum='b' * 64)}, hits=((_LIST, 7), (_LIST, 8))),
+        Example({_LIST: _list('v1.34.6', url='v1.34.6')}, hits=((_LIST, 4),)),
+        Example({IMAGE: _object().partition('        hash')[0]}, hits=((IMAGE, 8),)),
     ),
-    good=(Example({'kubernetes.yaml': _list(), IMAGE: _object()}),),
+    good=(
+        Example({_LIST: _list() + _entry('v1.34.6', 'b' * 64, 'v1.34.6'), IMAGE: _object()}),
+        Example({'cluster-class/templates/x.yaml': 'x\n'}, rendered={'cluster-class': ''}),
+    ),
 )

@@ -1,0 +1,132 @@
+"""Default flavors exist on every SCS cloud, and those without a disk come with a root volume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ...core.records import Severity
+from ..defaults import Default, defaults
+from ..images import node_images
+from ..model import Stack
+from ..rule import Example, Hit, Rule
+
+# Standard scs-0103, version 1.2.
+MANDATORY = (
+    *('SCS-1V-4', 'SCS-2V-8', 'SCS-4V-16', 'SCS-4V-16-100s', 'SCS-8V-32', 'SCS-1V-2', 'SCS-2V-4', 'SCS-2V-4-20s'),
+    *('SCS-4V-8', 'SCS-8V-16', 'SCS-16V-32', 'SCS-1V-8', 'SCS-2V-16', 'SCS-4V-32', 'SCS-1L-1'),
+)
+# Standard scs-0100: CPUs, memory, disks; extensions for hypervisors and the like follow.
+NAME = re.compile(r'SCS-\d+[LVTC]i?-\d+(?:\.5)?u?o?(?P<disk>-(?:\d+x)?\d*[nhsp]?)?(?:_.+)?')
+PLACEHOLDERS = ('', 'x', 'overridden-by-patch', 'set-by-patch')
+CLASS = 'cluster-class/templates/class.yaml'
+
+
+def check(stack: Stack) -> Iterable[Hit]:
+    found = defaults(stack)
+    flavors = [d for d in found if 'flavor' in d.name.lower() and d.text not in PLACEHOLDERS and '{{' not in d.text]
+    variables = {d.name for d in found if d.of == 'variable'}
+    for flavor in flavors:
+        replaced = flavor.of == 'values' and flavor.name in variables
+        yield from _mandatory(flavor, replaced)
+        if flavor.of == 'variable':
+            yield from _root_disk(stack, flavor, found)
+
+
+def _mandatory(flavor: Default, replaced: bool) -> Iterator[Hit]:
+    name = flavor.text.replace(':', '-')
+    if name in MANDATORY:
+        return
+    kind = 'not mandatory in SCS' if NAME.fullmatch(name) else 'no name of the SCS standard'
+    message = (
+        f'{flavor.name} is {flavor.text} by default, which is {kind}: clouds may not have it; take a mandatory one'
+    )
+    if replaced:
+        message += ' (a class variable replaces it)'
+    yield Hit(
+        flavor.file,
+        flavor.line,
+        message,
+        seen=flavor.text,
+        wanted=_alternative(name),
+        severity=Severity.WARNING if replaced else None,
+    )
+
+
+def _alternative(name: str) -> str | None:
+    """The mandatory flavor with as many CPUs and as much memory, with a disk if there was one."""
+    head = '-'.join(name.split('-')[:3])
+    same = sorted(f for f in MANDATORY if f == head or f.startswith(f'{head}-'))
+    return ' or '.join(same) or None
+
+
+def _root_disk(stack: Stack, flavor: Default, found: Sequence[Default]) -> Iterator[Hit]:
+    match = NAME.fullmatch(flavor.text.replace(':', '-'))
+    if match is None or match['disk']:
+        return
+    disks = [
+        d for d in found if d.of == 'variable' and _plain(d.name) == _plain(flavor.name).replace('flavor', 'rootdisk')
+    ]
+    size = int(disks[0].text) if disks and disks[0].text.isdecimal() else 0
+    smallest = _smallest(stack)
+    if size <= 0:
+        message = (
+            f'{flavor.name} is {flavor.text} by default, a flavor without disk, and no variable gives a root volume: '
+        )
+        yield Hit(flavor.file, flavor.line, message + 'servers cannot boot; give its root disk a default', flavor.text)
+    elif size < smallest:
+        message = f'{disks[0].name} is {size} GiB by default, the node image needs {smallest} GiB: servers cannot boot'
+        yield Hit(disks[0].file, disks[0].line, message, seen=str(size), wanted=str(smallest))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r'[-_]', '', name).lower()
+
+
+def _smallest(stack: Stack) -> int:
+    """The largest of the minimal disks that the node images of the stack state, in GiB."""
+    stated = [
+        i.properties['smallest disk in GiB'].text for i in node_images(stack) if 'smallest disk in GiB' in i.properties
+    ]
+    return max((int(text) for text in stated if text.isdecimal()), default=0)
+
+
+def _class(variables: dict[str, str]) -> str:
+    listed = ''.join(
+        f'    - name: {name}\n      schema:\n        openAPIV3Schema:\n          default: {default}\n'
+        for name, default in variables.items()
+    )
+    return (
+        f'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n{listed}'
+    )
+
+
+def _example(variables: dict[str, str], *lines: int, files: dict[str, str] | None = None) -> Example:
+    text = _class(variables)
+    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
+    hits = tuple((CLASS, line) for line in lines)
+    return Example({CLASS: text, **(files or {})}, rendered={'cluster-class': source + text}, hits=hits)
+
+
+_VALUES = 'cluster-class/values.yaml'
+_IMAGE = 'kind: Image\nspec:\n  resource:\n    properties:\n      minDiskGB: 20\n'
+
+RULE = Rule(
+    id='flavors',
+    severity=Severity.ERROR,
+    title='default flavors are mandatory in SCS, and diskless ones come with a root volume',
+    motivation='The default SCS-2V-4-20 is not mandatory: on clouds that only have what they must no cluster came up.',
+    check=check,
+    bad=(
+        _example({'controller_flavor': 'SCS-2V-4-20'}, 10),
+        _example({'workerFlavor': 'm1.small'}, 10),
+        _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '0'}, 10),
+        _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '10'}, 14, files={'image.yaml': _IMAGE}),
+        Example({_VALUES: 'worker_flavor: SCS-2V-4-20\n'}, hits=((_VALUES, 1),)),
+    ),
+    good=(
+        _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '25'}, files={'image.yaml': _IMAGE}),
+        _example({'controller_flavor': 'SCS-2V-4-20s'}),
+        Example({_VALUES: 'worker_flavor: overridden-by-patch\n'}),
+    ),
+)
