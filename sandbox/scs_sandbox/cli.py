@@ -62,7 +62,7 @@ def _up(options: Options, sandbox: Sandbox) -> int:
     wish = Wish(
         options.regions,
         _charts(options.charts),
-        tuple(dict.fromkeys(map(machine.minor, options.machines))),
+        tuple(options.machines),
         options.cni == 'provided',
         not options.no_node_ip,
     )
@@ -220,8 +220,11 @@ def _image(options: Options, sandbox: Sandbox) -> int:
         if not options.kubernetes:
             print('scs-sandbox image build: --kubernetes is missing', file=sys.stderr)
             return USAGE
-        made = lifecycle.build_machine(machine.minor(options.kubernetes))
-        print(json.dumps(_described(made)) if options.json else made.tree.parent)
+        made = lifecycle.build_machines(lifecycle.Wish(machines=tuple(options.kubernetes)))
+        if options.json:
+            print(json.dumps([_described(one) for one in made]))
+        else:
+            print('\n'.join(str(one.tree.parent) for one in made))
         return PASSED
     found = [path.name for path in sorted(cache.cache_home().glob('image-*/')) if (path / 'tree').is_dir()]
     print(json.dumps(found) if options.json else '\n'.join(found) or 'none is built')
@@ -272,8 +275,8 @@ def _parser() -> argparse.ArgumentParser:
         '--machines',
         nargs='+',
         default=[],
-        metavar='MINOR',
-        help='minors of Kubernetes (1.34) whose node images boot real machines; built when missing',
+        metavar='VERSION',
+        help='minors of Kubernetes (1.34) whose node images boot machines, built when missing, or versions (v1.34.9)',
     )
     up.add_argument(
         '--cni', choices=('provided', 'none'), default='provided', help='pod network of machines (default: provided)'
@@ -299,7 +302,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     image = command('image', _image, 'build trees for Kubernetes machines, or list all that are built')
     image.add_argument('action', choices=('build', 'list'))
-    image.add_argument('--kubernetes', metavar='MINOR', help='1.34; of another patch only the minor counts')
+    image.add_argument(
+        '--kubernetes',
+        nargs='+',
+        default=[],
+        metavar='VERSION',
+        help='as --machines of up: 1.34; machines of several minors get what they need in one cluster',
+    )
     routes = command('relay', _relay, 'make ports of the lab reachable on loopback until Ctrl-C')
     routes.add_argument('route', nargs='+', metavar='127.0.0.1:PORT=ADDRESS:PORT')
     return parser

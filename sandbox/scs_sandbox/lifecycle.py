@@ -64,8 +64,8 @@ class Sandbox:
 @dataclass(frozen=True)
 class Wish:
     """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts. machines:
-    minors of Kubernetes ('1.34') whose node images shall boot machines; built when missing. cni, node_ip: see
-    content.Machine.
+    minors of Kubernetes ('1.34') whose node images shall boot machines, built when missing, or versions ('v1.34.9'),
+    which have a node image of their own. cni, node_ip: see content.Machine.
     """
 
     regions: int = 1
@@ -73,6 +73,17 @@ class Wish:
     machines: tuple[str, ...] = ()
     cni: bool = True
     node_ip: bool = True
+
+    @property
+    def minors(self) -> tuple[str, ...]:
+        """Of machines, each once."""
+        return tuple(dict.fromkeys(map(machine.minor, self.machines)))
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Of Kubernetes, that there are node images for."""
+        asked = (f'v{name.lstrip("v")}' for name in self.machines if name.lstrip('v') != machine.minor(name))
+        return tuple(dict.fromkeys((*content.KUBERNETES_VERSIONS, *asked)))
 
 
 def find(name: str) -> Sandbox:
@@ -121,7 +132,7 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
         prefix = environments.openstack()
         entry = images.build_plain()
         facts = images.facts(entry)
-        machines = [build_machine(minor) for minor in wish.machines]
+        machines = build_machines(wish)
         system = content.System(
             facts.os_distro,
             facts.os_version,
@@ -129,6 +140,7 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
             facts.default_user,
             facts.architecture,
             machines=tuple(content.Machine(m.version, m.name, m.simulated, wish.cni, wish.node_ip) for m in machines),
+            versions=wish.versions,
         )
         source = template.ensure(prefix, system, say)
         lab.up(sandbox.name)
@@ -143,20 +155,26 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
     return True
 
 
-def build_machine(minor: str) -> machine.Machine:
-    """Programs, container images and tree of the machines of a minor ('1.34'), from the cache or built.
+def build_machines(wish: Wish) -> list[machine.Machine]:
+    """Programs, container images and trees of the machines of all minors, from the cache or built.
 
+    A cluster may have machines of several of them while it is upgraded, so each gets what the others need there.
     Raises SandboxError. From an empty cache it takes some minutes, most of them for the programs.
     """
-    programs = environments.machine_programs(minor)
-    images_ = archive.ensure(machine.programs_version(programs), programs)
-    return machine.ensure(programs, images_, content.KUBERNETES_VERSIONS)
+    programs = {minor: environments.machine_programs(minor) for minor in wish.minors}
+    versions = {minor: machine.programs_version(found) for minor, found in programs.items()}
+    made = []
+    for minor, found in programs.items():
+        others = tuple(archive.spanning(versions[m], programs[m]) for m in wish.minors if m != minor)
+        images_ = machine.Images(archive.ensure(versions[minor], found), others, wish.versions)
+        made.append(machine.ensure(found, images_))
+    return made
 
 
 def _check_machines(sandbox: Sandbox, wish: Wish) -> None:
     """A running sandbox keeps the images that it started with."""
     there = read_config(sandbox.state).images
-    if missing := [minor for minor in wish.machines if f'machine-{minor}' not in there]:
+    if missing := [minor for minor in wish.minors if f'machine-{minor}' not in there]:
         raise SandboxError(
             'cannot add machines to',
             f'sandbox {sandbox.name}',

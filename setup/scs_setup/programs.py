@@ -101,13 +101,19 @@ def named(name: str, tools: Path = paths.TOOLS) -> Set:
 
 
 def _programs(tables: Mapping[str, Mapping[str, Any]], minor: str = '') -> dict[str, Program]:
-    return {
-        name.replace('{minor}', minor): Program(
-            name=name.replace('{minor}', minor),
-            **{**table, 'module': table['module'].replace('{minor}', minor), 'ask': tuple(table.get('ask', ()))},
-        )
-        for name, table in tables.items()
+    found = (_program(name.replace('{minor}', minor), table, minor) for name, table in tables.items())
+    return {program.name: program for program in found}
+
+
+def _program(name: str, table: Mapping[str, Any], minor: str) -> Program:
+    """A program of a set; what a first minor compiles may cost a second one more, so seconds may be told by minor."""
+    seconds = table['cold_seconds']
+    values = {
+        'module': table['module'].replace('{minor}', minor),
+        'ask': tuple(table.get('ask', ())),
+        'cold_seconds': seconds[minor] if isinstance(seconds, Mapping) else seconds,
     }
+    return Program(name=name, **{**table, **values})
 
 
 def requirements(go_mod: str) -> dict[str, str]:

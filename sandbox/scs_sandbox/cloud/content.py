@@ -32,7 +32,8 @@ FLAVOR_NAMES = (
 )
 CPU_TYPES = {'L': 'crowded-core', 'V': 'shared-core', 'T': 'dedicated-thread', 'C': 'dedicated-core'}
 DISK_TYPES = {'': 'network', 'n': 'network', 'h': 'hdd', 's': 'ssd', 'p': 'nvme'}
-KUBERNETES_VERSIONS = ('v1.34.10', 'v1.34.7', 'v1.32.5')
+# Node images are there for these, and for what else a sandbox is asked for.
+KUBERNETES_VERSIONS = ('v1.34.10', 'v1.34.7', 'v1.33.13', 'v1.32.5')
 IMAGE_BYTES = 65536  # servers boot from a directory tree; Glance wants data all the same
 COMPUTE_QUOTA = {
     'instances': 60,
@@ -92,7 +93,8 @@ class Machine:
 @dataclass(frozen=True)
 class System:
     """What the tree `plain` is: os_distro 'debian', os_version '12', name 'Debian 12', default_user 'debian',
-    architecture 'x86_64'. machines: trees of Kubernetes machines, at most one per minor."""
+    architecture 'x86_64'. machines: trees of Kubernetes machines, at most one per minor. versions: of Kubernetes, that
+    there are node images for."""
 
     os_distro: str
     os_version: str
@@ -101,6 +103,7 @@ class System:
     architecture: str
     built: str = '2026-01-01'
     machines: tuple[Machine, ...] = ()
+    versions: tuple[str, ...] = KUBERNETES_VERSIONS
 
 
 def flavor(name: str) -> Flavor:
@@ -191,7 +194,7 @@ def _properties(system: System) -> dict[str, Any]:
 
 def document(system: System, pool: int = 0) -> dict[str, Any]:
     """The whole content as one JSON document, the input of services.content."""
-    images = [plain_image(system), *(node_image(system, v) for v in KUBERNETES_VERSIONS)]
+    images = [plain_image(system), *(node_image(system, v) for v in system.versions)]
     return {
         'flavors': [vars(flavor(name)) for name in FLAVOR_NAMES],
         'images': [vars(image) for image in images],

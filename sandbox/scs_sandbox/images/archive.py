@@ -17,6 +17,9 @@ from . import build, contents, files, oci, suite
 # Names of architectures: of the kernel -> of Go and OCI.
 ARCHITECTURES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
 ARCHIVE, FACTS = 'images.tar', 'images.json'
+# Workloads that kubeadm makes once for a whole cluster. While its minor changes, machines of both minors run them, so
+# those of one minor need the images of the other.
+SPANNING = ('kube-proxy', 'coredns/coredns')
 SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py', 'suite.py')
 
 
@@ -31,6 +34,24 @@ def ensure(kubernetes: str, tools: Path, home: Path | None = None) -> Path:
     home = home or cache.cache_home()
     name = f'images-{kubernetes}-{key(kubernetes, tools, build.host_release())}'
     return cache.entry(home, name, lambda place: _make(place, kubernetes, tools, versions, home)) / ARCHIVE
+
+
+def spanning(kubernetes: str, tools: Path, home: Path | None = None) -> Path:
+    """The OCI archive with what of a version's images machines of other minors need; arguments as for ensure()."""
+    versions = built(tools)
+    home = home or cache.cache_home()
+    name = f'images-spanning-{kubernetes}-{key(kubernetes, tools, build.host_release())}'
+
+    def make(place: Path) -> None:
+        wanted = [name for name in references(kubernetes, tools) if repository(name) in SPANNING]
+        _write(contents.images(wanted, tools / 'bin', versions, files.ensure(home)), place)
+
+    return cache.entry(home, name, make) / ARCHIVE
+
+
+def repository(reference: str) -> str:
+    """'coredns/coredns' of 'registry.k8s.io/coredns/coredns:v1.12.1'."""
+    return reference.rpartition(':')[0].partition('/')[2]
 
 
 def facts(archive: Path) -> list[dict[str, list[str]]]:
@@ -74,8 +95,13 @@ def _make(place: Path, kubernetes: str, tools: Path, versions: Mapping[str, str]
     images = contents.images(wanted, tools / 'bin', versions, debian)
     images += contents.addons(tools / 'bin', versions, debian)
     if suite.PROGRAM in versions:
-        images += contents.images(suite.ALSO, tools / 'bin', versions, debian)
-        images += suite.images(tools / 'bin', files.ensure(home, suite.PACKAGES))
+        minor = kubernetes.rpartition('.')[0]
+        images += contents.images(suite.tags(minor).also, tools / 'bin', versions, debian)
+        images += suite.images(tools / 'bin', files.ensure(home, suite.PACKAGES), minor)
+    _write(images, place)
+
+
+def _write(images: list[oci.Image], place: Path) -> None:
     machine = platform.machine()
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         oci.write(images, place / ARCHIVE, ARCHITECTURES.get(machine, machine), Path(scratch))

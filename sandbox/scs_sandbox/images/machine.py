@@ -21,11 +21,11 @@ FORMAT = 1  # to be raised when the steps of the build change without any of the
 PAUSE = 'registry.k8s.io/pause:'
 # Tagged with the version, as opposed to CoreDNS, etcd and pause.
 VERSIONED = ('kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy')
-# Arguments: tree, containerd directory, archive, then pairs of references: a new name for an old one. In namespaces of
-# its own, so that neither mounts nor processes are left, however it ends.
+# Arguments: tree, containerd directory, number of archives, archives, then pairs of references: a new name for an old
+# one. In namespaces of its own, so that neither mounts nor processes are left, however it ends.
 IMPORT = """\
 set -eu
-tree=$1; directory=$2; archive=$3; shift 3
+tree=$1; directory=$2; archives=$3; shift 3
 mount --make-rprivate /
 mount --bind "$tree" "$tree"
 mount -t proc proc "$tree/proc"
@@ -34,8 +34,12 @@ mount -t tmpfs tmpfs "$tree/run"
 mount -t tmpfs tmpfs "$tree/tmp"
 mkdir -p "$tree/var/lib/containerd"
 mount --bind "$directory" "$tree/var/lib/containerd"
-touch "$tree/run/archive.tar"
-mount --bind "$archive" "$tree/run/archive.tar"
+mkdir "$tree/run/archives"
+while [ $archives -gt 0 ]; do
+  touch "$tree/run/archives/$archives.tar"
+  mount --bind "$1" "$tree/run/archives/$archives.tar"
+  archives=$((archives - 1)); shift
+done
 exec chroot "$tree" sh -eu -c '
 containerd --log-level error > /tmp/log 2>&1 & daemon=$!
 tries=0
@@ -43,7 +47,9 @@ until ctr version > /dev/null 2>&1; do
   tries=$((tries + 1)); [ $tries -lt 300 ] || { cat /tmp/log >&2; exit 1; }
   sleep 0.1
 done
-ctr --namespace k8s.io images import /run/archive.tar > /tmp/import 2>&1 || { cat /tmp/import /tmp/log >&2; exit 1; }
+for archive in /run/archives/*.tar; do
+  ctr --namespace k8s.io images import "$archive" > /tmp/import 2>&1 || { cat /tmp/import /tmp/log >&2; exit 1; }
+done
 while [ $# -gt 1 ]; do ctr --namespace k8s.io images tag --force "$2" "$1" > /dev/null; shift 2; done
 ctr --namespace k8s.io images ls -q
 kill $daemon
@@ -94,15 +100,42 @@ def references(archive: Path) -> tuple[str, ...]:
     return tuple(name for image in _listed(archive) for name in image['references'])
 
 
-def tags(names: tuple[str, ...], version: str, patches: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def tags(names: tuple[str, ...], patches: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Names that images get for other patches of their minor: (new, old)."""
     versioned = [name for name in names if name.rpartition(':')[0].rpartition('/')[2] in VERSIONED]
     return tuple(
         (f'{name.rpartition(":")[0]}:v{patch.lstrip("v")}', name)
         for patch in patches
-        if minor(patch) == minor(version) and patch.lstrip('v') != version
         for name in versioned
+        if minor(patch) == minor(version := name.rpartition(':')[2]) and patch.lstrip('v') != version.lstrip('v')
     )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Container images of machines: OCI archives, each with images.json beside it.
+
+    archive: what kubeadm of the minor wants, and addons. others: what machines of other minors in the same cluster need
+    here, too (archive.spanning). patches: versions ('v1.34.7') under which images of their minor shall be found, too.
+    """
+
+    archive: Path
+    others: tuple[Path, ...] = ()
+    patches: tuple[str, ...] = ()
+
+    @property
+    def archives(self) -> tuple[Path, ...]:
+        return (self.archive, *self.others)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All names in the archives; CoreDNS and pause of two minors may have the same ones."""
+        return tuple(dict.fromkeys(name for archive in self.archives for name in references(archive)))
+
+    @property
+    def added(self) -> tuple[tuple[str, str], ...]:
+        """More names, for the other patches: (new, old)."""
+        return tags(self.references, self.patches)
 
 
 @dataclass(frozen=True)
@@ -114,13 +147,13 @@ class Names:
     content: str
 
 
-def names(tools: Path, archive: Path, patches: tuple[str, ...], release: build.Release) -> Names:
-    """Names of the cache entries. The names of both directories hold the keys of what made them."""
+def names(tools: Path, images: Images, release: build.Release) -> Names:
+    """Names of the cache entries. The names of all directories hold the keys of what made them."""
     version = programs_version(tools)
     base = _digest(FORMAT, build.key(release), platform.machine(), node.PACKAGES)
     data = (node.PROGRAMS, node.NETWORK_PLUGINS, node.UNITS, node.CONTAINERD_CONFIG, node.FILES)
-    tree = _digest(base, tools.name, _pause(references(archive)), data)
-    content = _digest(base, IMPORT, archive.parent.name, patches)
+    tree = _digest(base, tools.name, _pause(references(images.archive)), data)
+    content = _digest(base, IMPORT, [archive.parent.name for archive in images.archives], images.added)
     return Names(f'image-node-{base}', f'image-machine-{version}-{tree}', f'containerd-{version}-{content}')
 
 
@@ -128,21 +161,18 @@ def _digest(*data: object) -> str:
     return hashlib.sha256(repr(data).encode()).hexdigest()[:16]
 
 
-def ensure(tools: Path, archive: Path, patches: tuple[str, ...] = (), home: Path | None = None) -> Machine:
+def ensure(tools: Path, images: Images, home: Path | None = None) -> Machine:
     """What machines with these programs boot, built when missing (root, mmdebstrap; two minutes on 2 cores).
 
-    tools: directory with bin/ and versions.json. archive: OCI archive with images.json beside it. patches: versions of
-    the minor ('v1.34.7') under which the images shall be found, too. home: the cache. Raises SandboxError.
+    tools: directory with bin/ and versions.json. home: the cache. Raises SandboxError.
     """
     home = home or cache.cache_home()
     release = build.host_release()
-    called = names(tools, archive, patches, release)
+    called = names(tools, images, release)
     base = cache.entry(home, called.base, lambda place: _make_base(place, release))
-    entry = cache.entry(home, called.tree, lambda place: _make_tree(place, base, tools, archive))
-    content = cache.entry(
-        home, called.content, lambda place: _import(place, build.tree(entry), tools, archive, patches)
-    )
-    return found(programs_version(tools), entry, content, archive)
+    entry = cache.entry(home, called.tree, lambda place: _make_tree(place, base, tools, images.archive))
+    content = cache.entry(home, called.content, lambda place: _import(place, build.tree(entry), tools, images))
+    return found(programs_version(tools), entry, content, images.archive)
 
 
 def found(version: str, entry: Path, content: Path, archive: Path) -> Machine:
@@ -182,23 +212,22 @@ def _make_tree(place: Path, base: Path, tools: Path, archive: Path) -> None:
     build.inside(root, 'systemctl', 'enable', *node.UNITS)
 
 
-def _import(place: Path, tree: Path, tools: Path, archive: Path, patches: tuple[str, ...]) -> None:
+def _import(place: Path, tree: Path, tools: Path, images: Images) -> None:
     directory = place / 'containerd'
     directory.mkdir(mode=0o711)
-    added = tags(references(archive), programs_version(tools), patches)
-    pairs = [name for pair in added for name in pair]
+    archives = [str(archive) for archive in images.archives]
+    pairs = [name for pair in images.added for name in pair]
     words = ['unshare', '--mount', '--pid', '--net', '--fork', '--kill-child', 'sh', '-c', IMPORT, 'import']
     there = run(
-        [*words, str(tree), str(directory), str(archive), *pairs],
+        [*words, str(tree), str(directory), str(len(archives)), *archives, *pairs],
         what='cannot import images of',
         subject=f'machine {programs_version(tools)}',
         timeout=IMPORT_TIMEOUT,
         advice='look whether this host lets root mount overlay file systems in new namespaces',
     ).split()
-    if missing := {*references(archive), *(new for new, _ in added)} - set(there):
-        raise SandboxError(
-            'cannot import images of', str(archive), f'containerd lacks {", ".join(sorted(missing))}', 'build it again'
-        )
+    if missing := {*images.references, *(new for new, _ in images.added)} - set(there):
+        told = ', '.join(sorted(missing))
+        raise SandboxError('cannot import images of', archives[0], f'containerd lacks {told}', 'build it again')
 
 
 def _listed(archive: Path) -> list[dict[str, list[str]]]:

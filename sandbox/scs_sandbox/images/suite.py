@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ..errors import SandboxError
 from .contents import debian_layer
 from .oci import Entry, Image
 
@@ -73,16 +74,39 @@ WEB_SERVERS = {
     'httpd': Web(('2.4.38-4', '2.4.39-4'), '/usr/local/apache2/htdocs', '/usr/local/bin/httpd-foreground'),
     'nginx': Web(('1.14-4', '1.15-4'), '/usr/share/nginx/html', '/usr/sbin/nginx'),
 }
-AGNHOST_TAG = '2.56'
+AGNHOST = '2.56'  # version of the program
 PICTURES, PICTURES_TAG = ('kitten', 'nautilus'), '1.7'
-# Images of Kubernetes itself under tags that only specs ask for: etcd beside the sample API server.
-ALSO = ('registry.k8s.io/etcd:3.6.4-0',)
 
 
-def images(programs: Path, debian: Path) -> list[Image]:
-    """The images. programs: directory with those of the set test-images. debian: tree of PACKAGES (files.ensure)."""
+@dataclass(frozen=True)
+class Tags:
+    """What specs of a minor ask for that those of another do not. also: images of Kubernetes itself under tags that
+    only specs want: etcd beside the sample API server."""
+
+    agnhost: str
+    also: tuple[str, ...]
+
+
+TAGS = {
+    '1.33': Tags('2.53', ('registry.k8s.io/etcd:3.5.21-0',)),
+    '1.34': Tags('2.56', ('registry.k8s.io/etcd:3.6.4-0',)),
+}
+
+
+def tags(minor: str) -> Tags:
+    """Those of a minor ('1.34'). Raises SandboxError for one that nobody has looked up."""
+    if minor not in TAGS:
+        known = ', '.join(TAGS)
+        advice = 'add what test/utils/image/manifest.go of that minor names to images/suite.py'
+        raise SandboxError('cannot make images of specs', f'of Kubernetes {minor}', f'known are only {known}', advice)
+    return TAGS[minor]
+
+
+def images(programs: Path, debian: Path, minor: str) -> list[Image]:
+    """The images that specs of a minor want. programs: directory with those of the set test-images. debian: tree of
+    PACKAGES (files.ensure)."""
     shell = _shell(debian)
-    agnhost = _agnhost(programs / PROGRAM, shell)
+    agnhost = _agnhost(programs / PROGRAM, shell, tags(minor).agnhost)
     return [
         agnhost,
         _named(('busybox:1.37.0-1', 'busybox:1.36.1-1'), shell, ('sh',), 'busybox: of Debian'),
@@ -106,7 +130,7 @@ def _shell(debian: Path) -> tuple[Entry, ...]:
     return tuple(entries.values())
 
 
-def _agnhost(program: Path, shell: tuple[Entry, ...]) -> Image:
+def _agnhost(program: Path, shell: tuple[Entry, ...], tag: str) -> Image:
     own = (
         Entry('/agnhost', 0o755, source=program),
         Entry('/agnhost-2', link='agnhost'),
@@ -115,7 +139,8 @@ def _agnhost(program: Path, shell: tuple[Entry, ...]) -> Image:
         Entry('/etc/passwd', text=PASSWD),
         Entry('/etc/group', text=GROUP),
     )
-    return Image((f'{REGISTRY}/agnhost:{AGNHOST_TAG}',), (shell, own), ('/agnhost',), ('pause',))
+    simulated = () if tag == AGNHOST else (f'test image agnhost: {AGNHOST} as {tag}',)
+    return Image((f'{REGISTRY}/agnhost:{tag}',), (shell, own), ('/agnhost',), ('pause',), simulated=simulated)
 
 
 def _certificate() -> tuple[Entry, Entry]:

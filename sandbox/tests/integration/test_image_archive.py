@@ -44,6 +44,12 @@ def test_all_that_kubeadm_asks_for_is_there(tools: Path, made: Path) -> None:
     assert told == names(made)
 
 
+def test_machines_of_another_minor_get_what_runs_on_all_nodes(tools: Path, made: Path) -> None:
+    other = archive.spanning(archive.built(tools)['kubeadm'].removeprefix('v'), tools)
+    assert {archive.repository(name) for name in names(other)} == set(archive.SPANNING)
+    assert names(other) < names(made)
+
+
 def test_all_images_of_the_example_stack_are_there(made: Path) -> None:
     """No other machine of the sandbox's network could be asked for them."""
     charts = Path(__file__).parents[3] / 'examples/cluster-stacks/charts'

@@ -34,7 +34,8 @@ KUBECTL = 'sudo kubectl --kubeconfig /etc/kubernetes/admin.conf '
 @pytest.fixture(scope='module')
 def built() -> machine.Machine:
     programs = environments.machine_programs(MINOR)
-    return machine.ensure(programs, archive.ensure(machine.programs_version(programs), programs), KUBERNETES_VERSIONS)
+    images = machine.Images(archive.ensure(machine.programs_version(programs), programs), patches=KUBERNETES_VERSIONS)
+    return machine.ensure(programs, images)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scs_sandbox.cloud import content
+from scs_sandbox.lifecycle import Wish
 
 pytestmark = pytest.mark.unit
 SYSTEM = content.System('debian', '12', 'Debian 12', 'debian', 'x86_64')
@@ -80,6 +81,15 @@ def test_a_built_minor_boots_its_machines_and_says_which_patch() -> None:
     bare = content.node_image(replace(SYSTEM, machines=(replace(machine, cni=False, node_ip=False),)), 'v1.34.10')
     assert 'cni' not in bare.properties['scs_ci_simulated'].split(',')
     assert (bare.properties['scs_sandbox_cni'], bare.properties['scs_sandbox_node_ip']) == ('none', 'false')
+
+
+def test_a_patch_that_is_asked_for_gets_a_node_image() -> None:
+    wish = Wish(machines=('1.33', 'v1.34.9', '1.34'))
+    assert wish.minors == ('1.33', '1.34')
+    assert wish.versions == (*content.KUBERNETES_VERSIONS, 'v1.34.9')
+    images = {i['name'] for i in content.document(replace(SYSTEM, versions=wish.versions))['images']}
+    assert {'ubuntu-capi-image-v1.34.9', 'ubuntu-capi-image-v1.33.13'} < images
+    assert 'ubuntu-capi-image-v1.34.9' not in {i['name'] for i in content.document(SYSTEM)['images']}
 
 
 def test_at_most_one_generic_image() -> None:

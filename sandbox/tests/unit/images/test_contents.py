@@ -113,7 +113,7 @@ def test_addons_have_the_tags_that_stacks_name(programs: Path, debian: Path) -> 
 
 def test_images_of_specs_have_a_shell_and_say_what_stands_in(programs: Path, debian: Path) -> None:
     (programs / 'agnhost').write_text('agnhost')
-    made = {reference: image for image in suite.images(programs, debian) for reference in image.references}
+    made = {reference: image for image in suite.images(programs, debian, '1.34') for reference in image.references}
     agnhost = made['registry.k8s.io/e2e-test-images/agnhost:2.56']
     inside = {entry.path: entry for layer in agnhost.layers for entry in layer}
     assert inside['/agnhost'].source == programs / 'agnhost'
@@ -126,6 +126,15 @@ def test_images_of_specs_have_a_shell_and_say_what_stands_in(programs: Path, deb
     assert old.layers != new.layers, 'a rollout between equal images would be none'
     told = [text for image in made.values() for text in image.simulated]
     assert all(text.startswith('test image ') and ',' not in text for text in told)
+
+
+def test_specs_of_another_minor_ask_for_other_tags(programs: Path, debian: Path) -> None:
+    (programs / 'agnhost').write_text('agnhost')
+    made = {reference: image for image in suite.images(programs, debian, '1.33') for reference in image.references}
+    assert made[f'{suite.REGISTRY}/agnhost:2.53'].simulated == ('test image agnhost: 2.56 as 2.53',)
+    assert suite.tags('1.33').also == ('registry.k8s.io/etcd:3.5.21-0',)
+    with pytest.raises(SandboxError, match='known are only 1.33, 1.34'):
+        suite.tags('1.32')
 
 
 def test_what_cannot_be_made_is_an_error(programs: Path, debian: Path) -> None:

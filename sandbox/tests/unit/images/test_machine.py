@@ -29,28 +29,45 @@ def programs(place: Path) -> Path:
     return place
 
 
-def archive(place: Path) -> Path:
+def archive(place: Path, names: tuple[str, ...] = NAMES) -> Path:
     place.mkdir(exist_ok=True)
-    listed = [{'references': [name], 'simulated': [f'{name} too']} for name in NAMES]
+    listed = [{'references': [name], 'simulated': [f'{name} too']} for name in names]
     (place / 'images.json').write_text(json.dumps(listed))
     return place / 'images.tar'
 
 
 def test_other_patches_of_the_minor_get_tags_on_the_versioned_images_only() -> None:
-    assert machine.tags(NAMES, '1.34.10', ('v1.34.10', 'v1.34.7', 'v1.32.5')) == (
+    assert machine.tags(NAMES, ('v1.34.10', 'v1.34.7', 'v1.32.5')) == (
         ('registry.k8s.io/kube-proxy:v1.34.7', 'registry.k8s.io/kube-proxy:v1.34.10'),
     )
+
+
+def test_machines_have_what_those_of_another_minor_run_in_the_same_cluster(tmp_path: Path) -> None:
+    other = ('registry.k8s.io/kube-proxy:v1.33.13', 'registry.k8s.io/coredns/coredns:v1.12.0')
+    own = archive(tmp_path / 'own')
+    images = machine.Images(own, (archive(tmp_path / 'other', other),), ('v1.34.7', 'v1.33.2'))
+    assert images.references == (*NAMES, *other)
+    assert images.added == (
+        ('registry.k8s.io/kube-proxy:v1.34.7', 'registry.k8s.io/kube-proxy:v1.34.10'),
+        ('registry.k8s.io/kube-proxy:v1.33.2', 'registry.k8s.io/kube-proxy:v1.33.13'),
+    )
+    made = machine.found('1.34.10', tmp_path, tmp_path, own)
+    assert not any('v1.33' in text or 'v1.12.0' in text for text in made.simulated), 'of its own minor only'
 
 
 def test_names_tell_what_must_be_built_again(tmp_path: Path) -> None:
     release = build.Release('debian', 'bookworm')
     images = archive(tmp_path / 'images')
     one, two = programs(tmp_path / 'node-1'), programs(tmp_path / 'node-2')
-    first = machine.names(one, images, (), release)
-    patched = machine.names(one, images, ('v1.34.7',), release)
+    first = machine.names(one, machine.Images(images), release)
+    patched = machine.names(one, machine.Images(images, patches=('v1.34.7',)), release)
     assert (first.base, first.tree) == (patched.base, patched.tree)
     assert first.content != patched.content
-    other = machine.names(two, images, (), release)
+    assert first == machine.names(one, machine.Images(images, patches=('v1.33.2',)), release), 'of another minor'
+    beside = machine.names(one, machine.Images(images, (archive(tmp_path / 'beside'),)), release)
+    assert first.tree == beside.tree
+    assert first.content != beside.content
+    other = machine.names(two, machine.Images(images), release)
     assert first.base == other.base
     assert first.tree != other.tree
 
