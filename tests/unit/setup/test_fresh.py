@@ -155,7 +155,9 @@ def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(virtual, '_launch', launch)
     monkeypatch.setattr(virtual, 'SPEAK_SECONDS', 1)
     monkeypatch.setattr(virtual, '_speaks', lambda place, process: False)
-    monkeypatch.setattr(virtual, '_answers', lambda place, machine, question='true': question == 'true' and kinds[-1] == 'tcg')
+    monkeypatch.setattr(
+        virtual, '_answers', lambda place, machine, question='true': question == 'true' and kinds[-1] == 'tcg'
+    )
     monkeypatch.setattr(virtual.apt, 'ensure', lambda name: [])
     monkeypatch.setattr(accelerator, 'obstacle', lambda: '')
     Place(tmp_path).disk.touch()
