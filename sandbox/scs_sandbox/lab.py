@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from . import names
 from .errors import SandboxError
-from .machines import cgroups
+from .machines import cgroups, kernel
 from .network import apply
 from .network.model import Snapshot
 from .network.plan import plan
@@ -36,8 +36,10 @@ INOTIFY_PER_MACHINE = 20  # of a control plane: kubelet and API server watch fil
 INOTIFY_ADVISED = 256
 
 
-def shortfalls() -> list[str]:
-    """What this host lacks for a lab with servers, each with its cure; none when everything is there."""
+def shortfalls(machines: bool = False) -> list[str]:
+    """What this host lacks for a lab with servers, each with its cure; none when everything is there. machines: some
+    of the servers are Kubernetes machines.
+    """
     if os.geteuid() != 0:
         return ['not root: run as root, or with sudo']
     lacks = [
@@ -51,7 +53,8 @@ def shortfalls() -> list[str]:
     if 'overlay' not in Path('/proc/filesystems').read_text() and not _loadable('overlay'):
         lacks.append('the kernel has no overlayfs: use one with CONFIG_OVERLAY_FS')
     try:
-        lacks += cgroups.shortfalls(cgroups.host_layout())
+        layout = cgroups.host_layout()
+        lacks += kernel.shortfalls(layout) if machines else cgroups.shortfalls(layout)
     except SandboxError as error:
         lacks.append(f'{error.answer}: {error.advice}')
     return lacks

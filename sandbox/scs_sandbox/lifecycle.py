@@ -115,7 +115,7 @@ def is_up(sandbox: Sandbox, wish: Wish) -> bool:
 def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
     """Start what is not there yet. Returns False when everything was there already.
     Raises SandboxError; what was started stays."""
-    if lacks := lab.shortfalls():
+    if lacks := lab.shortfalls(machines=bool(wish.machines)):
         raise SandboxError(
             'cannot start',
             f'sandbox {sandbox.name}',

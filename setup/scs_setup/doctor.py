@@ -24,6 +24,9 @@ WATCHES_FOR_MORE = 1024
 # Of a control plane: kubelet and API server watch files, too.
 WATCHES_OF_MACHINE = 20
 WATCHES_ADVISED = 256
+# kubeadm refuses a machine whose kernel does not tell it how it was built, or without this controller.
+KERNEL_CONFIGURATIONS = ('proc/config.gz', 'boot/config-{}', 'usr/lib/modules/{}/config', 'usr/lib/kernel/config-{}')
+MACHINES_WANT = 'cpuset'
 # An ordinary user's path has no administrators' programs.
 ADMINISTRATOR = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
 
@@ -100,18 +103,39 @@ def watches() -> Finding:
 
 
 def control_groups() -> Finding:
-    """Either version, with the memory and pids controllers."""
-    unified, legacy = Path('/sys/fs/cgroup/cgroup.controllers'), Path('/proc/cgroups')
-    if unified.exists():
-        available, version = set(unified.read_text().split()), 'v2'
-    else:
-        lines = [line.split() for line in legacy.read_text().splitlines() if not line.startswith('#')]
-        available, version = {line[0] for line in lines if line[-1] == '1'}, 'v1'
+    """Either version, with the controllers that limits of servers need."""
+    available, version = _controllers()
     lacking = {'memory', 'pids', 'cpu'} - available
     if lacking:
         cure = 'enable them on the kernel command line (cgroup_enable=memory) or delegate them to this container'
         return Finding('control groups', f'{version} without {", ".join(sorted(lacking))}', cure)
     return Finding('control groups', version)
+
+
+def _controllers(top: Path = Path('/')) -> tuple[set[str], str]:
+    """Controllers of control groups that the kernel has, and the version: v1 or v2."""
+    unified = top / 'sys/fs/cgroup/cgroup.controllers'
+    if unified.exists():
+        return set(unified.read_text().split()), 'v2'
+    lines = (top / 'proc/cgroups').read_text().splitlines()
+    fields = [line.split() for line in lines if not line.startswith('#')]
+    return {field[0] for field in fields if field[-1] == '1'}, 'v1'
+
+
+def machines(top: Path = Path('/'), release: str = platform.release()) -> Finding:
+    """What kubeadm asks of the kernel, which Kubernetes machines share with this one."""
+    subject = 'kernel of Kubernetes machines'
+    available, version = _controllers(top)
+    if MACHINES_WANT not in available:
+        cure = f'use a kernel with {MACHINES_WANT}, or delegate it to this container'
+        return Finding(subject, f'control groups {version} without {MACHINES_WANT}', cure)
+    names = [name.format(release) for name in KERNEL_CONFIGURATIONS]
+    found = next((name for name in names if (top / name).is_file()), None)
+    if found is None:
+        target = f'/{names[1]}'
+        cure = f'run as root: modprobe configs; or copy its configuration to {target} (in a container: from its host)'
+        return Finding(subject, f'{release}, its configuration is nowhere', cure)
+    return Finding(subject, f'{release}, configuration in /{found}')
 
 
 def nftables() -> Finding:
@@ -198,10 +222,12 @@ def demand(looks: Iterable[Callable[[], Finding]] = HOST) -> None:
 def examine() -> list[Part]:
     """Look at the machine; each part with what it needs."""
     static = tuple(look() for look in STATIC)
+    sandbox = (*static, *(look() for look in SANDBOX))
     return [
         Part('static checks (discover, check, build), unit tests', static),
         Part('linters', (*static, packages('lint'))),
-        Part('sandbox, management plane, make e2e, integration tests', (*static, *(look() for look in SANDBOX))),
+        Part('sandbox, management plane, make e2e E2E=infra, integration tests', sandbox),
+        Part('clusters of Kubernetes machines (E2E=cluster, E2E=full), tests of them', (*sandbox, machines())),
     ]
 
 

@@ -96,7 +96,7 @@ def repeat(asked: Request) -> str:
 
 def main(asked: Request) -> int:
     """Run it and return the exit code of the project (0, 1, 2, 3, 4)."""
-    doctor.demand()
+    doctor.demand((*doctor.HOST, doctor.machines) if asked.extent.machines else doctor.HOST)
     apt.ensure('sandbox')
     openstack = environments.ensure('openstack')
     launch.terminate_like_interrupt()

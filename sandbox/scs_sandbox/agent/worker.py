@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
-from ..machines import cgroups, disk, hypervisor
+from ..machines import cgroups, disk, hypervisor, kernel
 from ..machines.model import IDENTIFIER, Server, parse_port, parse_server
 from ..network import apply
 from ..network.model import Snapshot, parse_snapshot
@@ -32,7 +32,8 @@ class Worker:
 
     def __init__(self, state: Path, config: Config, layout: cgroups.Layout) -> None:
         self._store = Store(state)
-        self._host = hypervisor.Host(config.name, state / 'servers', config.images, config.shared, layout)
+        shared = (*config.shared, *kernel.binds())
+        self._host = hypervisor.Host(config.name, state / 'servers', config.images, shared, layout)
         self._host.servers.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._guard = threading.Lock()

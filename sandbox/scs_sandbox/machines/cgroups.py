@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,26 +90,28 @@ def host_layout() -> Layout:
     return detect(Path('/proc/self/mountinfo').read_text())
 
 
-def shortfalls(layout: Layout) -> list[str]:
-    """What keeps servers of this host from having their limits, each with its cure; none when all is well."""
+def shortfalls(layout: Layout, needed: Sequence[str] = NEEDED) -> list[str]:
+    """What keeps servers of this host from having their limits, each with its cure; none when all is well. needed:
+    controllers.
+    """
     top = layout.hierarchies[0].path
     if layout.version == 1:
         mounted = {controller for hierarchy in layout.hierarchies for controller in hierarchy.options.split(',')}
         return [
             f'controller {name} of control groups is not mounted: mkdir -p {top.parent / name} && '
             f'mount -t cgroup -o {name} cgroup {top.parent / name}'
-            for name in NEEDED
+            for name in needed
             if name not in mounted
         ]
-    if lacking := [name for name in NEEDED if name not in (top / 'cgroup.controllers').read_text().split()]:
+    if lacking := [name for name in needed if name not in (top / 'cgroup.controllers').read_text().split()]:
         lines = [f'{top} has no controller {", ".join(lacking)}']
         # Only a group that is not the kernel's own root has a type: then this is a container.
         if (top / 'cgroup.type').exists():
             return [f'{lines[0]}: start this container with its own control groups delegated (systemd: Delegate=yes)']
-        return [f'{lines[0]}: boot with cgroup_enable={lacking[0]} on the kernel command line']
+        return [f'{lines[0]}: boot with cgroup_enable={lacking[0]} on the kernel command line, or another kernel']
     enabled = (top / 'cgroup.subtree_control').read_text().split()
     busy = (top / 'cgroup.type').exists() and (top / 'cgroup.procs').read_text().strip()
-    if busy and any(name not in enabled for name in NEEDED):
+    if busy and any(name not in enabled for name in needed):
         # The kernel gives controllers to groups below only when no process is in the group itself.
         cure = f'mkdir -p {top}/init && for p in $(cat {top}/cgroup.procs); do echo $p > {top}/init/cgroup.procs; done'
         return [f'processes in {top} itself keep its controllers from groups below: {cure}']

@@ -40,7 +40,7 @@ def built() -> machine.Machine:
 
 @pytest.fixture
 def world(built: machine.Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    assert not lab.shortfalls(), lab.shortfalls()
+    assert not lab.shortfalls(machines=True), lab.shortfalls(machines=True)
     base = tmp_path_factory.mktemp('machines')
     state = base / f'm{os.getpid()}'
     state.mkdir(mode=0o700)

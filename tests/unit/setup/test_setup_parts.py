@@ -310,3 +310,32 @@ def test_a_machine_that_cannot_hold_a_sandbox_is_refused_at_once_with_every_cure
         doctor.demand([lambda: good, lambda: overlay, lambda: bridge])
     assert caught.value.answer == 'overlay: no; bridge netfilter: not loaded'
     assert caught.value.next_step == 'use another kernel; modprobe br_netfilter'
+
+
+@pytest.mark.parametrize(
+    ('controllers', 'file', 'cure'),
+    [
+        ('cpu cpuset memory pids', 'proc/config.gz', ''),
+        ('cpu cpuset memory pids', 'boot/config-6.1.0-1', ''),
+        ('cpu cpuset memory pids', 'boot/config-5.10.0-9', 'modprobe configs; or copy its configuration to /boot/conf'),
+        ('cpu memory pids', 'proc/config.gz', 'use a kernel with cpuset'),
+    ],
+)
+def test_doctor_looks_for_what_kubeadm_asks_of_the_kernel(
+    tmp_path: Path, controllers: str, file: str, cure: str
+) -> None:
+    for name, text in ((file, ''), ('sys/fs/cgroup/cgroup.controllers', controllers)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = doctor.machines(tmp_path, '6.1.0-1')
+    assert cure in found.cure
+    assert bool(found.cure) == bool(cure)
+
+
+def test_doctor_finds_cpuset_in_version_one(tmp_path: Path) -> None:
+    for name, text in (('proc/cgroups', '#subsys\ncpuset\t3\t1\t0\n'), ('boot/config-6.1.0-1', '')):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert doctor.machines(tmp_path, '6.1.0-1').state == 'control groups v1 without cpuset'
+    (tmp_path / 'proc/cgroups').write_text('#subsys\ncpuset\t3\t1\t1\n')
+    assert not doctor.machines(tmp_path, '6.1.0-1').cure
