@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import apt, bundle, cache, doctor, environments, launch, paths, stages
+from . import apt, before, bundle, cache, doctor, environments, launch, paths, stages
 from .problems import ERROR, LEFTOVERS, PASSED, USAGE, SetupProblem
 
 # It looks at processes and one socket; seconds only on a machine that is busy with other sandboxes.
@@ -22,7 +22,8 @@ FAR = ('E2E', *stages.MORE, 'CNI')
 @dataclass(frozen=True)
 class Request:
     """What to test; '' leaves it to the playbook's defaults. keep: sandbox and everything in its cloud stay. words: as
-    they were given, of what decides how far it goes. cni: pod network of machines."""
+    they were given, of what decides how far it goes. cni: pod network of machines. machines: versions of Kubernetes
+    that they are of. before: checkout of the releases before, which clusters are made of, and before_stacks in it."""
 
     checkout: str = ''
     stacks: str = ''
@@ -34,6 +35,9 @@ class Request:
     extent: stages.Extent = stages.EXTENTS[stages.CLUSTER]
     words: tuple[tuple[str, str], ...] = ()
     cni: str = 'none'
+    machines: tuple[str, ...] = ()
+    before: str = ''
+    before_stacks: tuple[str, ...] = ()
 
 
 def request(environ: Mapping[str, str]) -> Request:
@@ -78,6 +82,13 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'keep': asked.keep,
         **stages.extra_variables(asked.extent),
     }
+    if asked.before:  # a copy without history, so that stacks that changed are named
+        stacks = {'stacks': ','.join(asked.before_stacks), 'changed_since': ''}
+        values |= {
+            'checkout': asked.before,
+            'upgrade_to': asked.checkout or str(paths.CHECKOUT / stages.EXAMPLE),
+            **stacks,
+        }
     told = {name: value for name, value in values.items() if value is not False and value != ''}
     return [part for name, value in told.items() for part in ('--extra-vars', json.dumps({name: value}))]
 
@@ -102,17 +113,19 @@ def main(asked: Request) -> int:
     launch.terminate_like_interrupt()
     env = {**launch.prepared(with_tools=True), 'SCS_SANDBOX_OPENSTACK': str(openstack)}
     bundle.ensure(env)
-    minors: list[str] = []
+    run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
     if asked.extent.machines:
-        minors, code = stages.minors(asked.checkout, asked.stacks, asked.changed_since, env)
+        deployed, code = stages.versions(asked.checkout, asked.stacks, asked.changed_since, env)
         if code != PASSED:
             return code
-        env['SCS_CI_TOOLS'] = os.environ.get('SCS_CI_TOOLS') or str(stages.build(asked.extent, minors))
-    run_dir = asked.run_dir or tempfile.mkdtemp(prefix='scs-ci-run-')
+        asked, deployed = _with_machines(asked, deployed, run_dir)
+        env['SCS_CI_TOOLS'] = os.environ.get('SCS_CI_TOOLS') or str(
+            stages.build(asked.extent, deployed, asked.machines)
+        )
     variables = extra_variables(asked, run_dir)
     sandbox = ['scs-sandbox', '--name', asked.name]
     wish = ['--charts', asked.charts] if asked.charts else []
-    wish += ['--machines', *minors, '--cni', asked.cni] if minors else []
+    wish += ['--machines', *asked.machines, '--cni', asked.cni] if asked.machines else []
     if not asked.keep and _is_up(sandbox, env):
         cache.say(f'the sandbox {asked.name} was up before, so it stays up')
         asked = replace(asked, keep=True)
@@ -125,6 +138,20 @@ def main(asked: Request) -> int:
         down = _down(sandbox, asked, env)
     cache.say(f'run directory {run_dir}, report {Path(run_dir) / "report" / "index.html"}')
     return code if code != PASSED else down
+
+
+def _with_machines(
+    asked: Request, deployed: dict[str, list[str]], run_dir: str
+) -> tuple[Request, dict[str, list[str]]]:
+    """The request with the machines that it needs, and what is deployed: of the minor before, if that is asked for."""
+    if not asked.extent.new_minor:
+        return replace(asked, machines=tuple(deployed)), deployed
+    place = Path(f'{run_dir.rstrip("/")}-before')
+    lowered = before.write(Path(asked.checkout or paths.CHECKOUT / stages.EXAMPLE), deployed, place)
+    cache.say(f'clusters are made of {place}, where stacks are of {", ".join(lowered)}')
+    stacks = tuple(path for of_it in lowered.values() for path in of_it)
+    machines = tuple(dict.fromkeys((*lowered, *deployed)))
+    return replace(asked, machines=machines, before=str(place), before_stacks=stacks), lowered
 
 
 def _play(enter: list[str], variables: list[str], run_dir: str, env: Mapping[str, str]) -> int:

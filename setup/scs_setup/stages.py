@@ -3,12 +3,12 @@
 import json
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import cache, launch, paths, programs, tools
+from . import before, cache, launch, paths, programs, tools
 from .problems import PASSED, USAGE, SetupProblem
 
 NODE, E2E = 'node-', 'e2e-'
@@ -18,6 +18,8 @@ SPECS = (NO_SPECS, 'smoke', 'quick', 'parallel', 'certified')
 # Selections with specs that cannot pass in the sandbox.
 WAIVED = ('quick', 'parallel', 'certified')
 EXAMPLE = 'examples/cluster-stacks'
+# Value of UPGRADE for clusters that are made of the Kubernetes minor before.
+NEW_MINOR = 'minor'
 # Of images that no machine of the sandbox has.
 ABSENT = paths.CHECKOUT / 'sandbox/absent-images.toml'
 
@@ -25,13 +27,14 @@ ABSENT = paths.CHECKOUT / 'sandbox/absent-images.toml'
 @dataclass(frozen=True)
 class Extent:
     """What E2E=... means. machines: servers of clusters are real machines, so that they become nodes. specs: selection
-    of conformance. upgrade: to the next release afterwards."""
+    of conformance. upgrade: to the next release afterwards. new_minor: from one of the Kubernetes minor before."""
 
     machines: bool = True
     control_planes: int = 1
     workers: int = 2
     specs: str = 'smoke'
     upgrade: bool = False
+    new_minor: bool = False
 
 
 # What is only for clusters.
@@ -64,11 +67,13 @@ def chosen(environ: Mapping[str, str]) -> Extent:
                 given[0], environ[given[0]], 'without machines there are no clusters', 'add E2E=cluster or E2E=full'
             )
         return base
+    upgrade = _one_of(environ, 'UPGRADE', ('0', '1', NEW_MINOR), str(int(base.upgrade)))
     return Extent(
         control_planes=int(_one_of(environ, 'CONTROL_PLANES', ('1', '3', '5'), str(base.control_planes))),
         workers=int(_one_of(environ, 'WORKERS', tuple(map(str, range(100))), str(base.workers))),
         specs=_one_of(environ, 'CONFORMANCE', SPECS, base.specs),
-        upgrade=_one_of(environ, 'UPGRADE', ('0', '1'), str(int(base.upgrade))) == '1',
+        upgrade=upgrade != '0',
+        new_minor=upgrade == NEW_MINOR,
     )
 
 
@@ -114,9 +119,11 @@ def pod_network(environ: Mapping[str, str], checkout: str) -> str:
     return _one_of(environ, 'CNI', ('none', 'provided'), default)
 
 
-def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str]) -> tuple[list[str], int]:
-    """Minors of Kubernetes ('1.34') of the versions that will be deployed, and 0; none and an exit code if discover
-    said why not. All of them can be machines.
+def versions(
+    checkout: str, stacks: str, changed_since: str, env: Mapping[str, str]
+) -> tuple[dict[str, list[str]], int]:
+    """What will be deployed, as `planned` tells it, and 0; none and an exit code if discover said why not. All of it
+    can be machines.
 
     Raises:
         SetupProblem: there are no programs for machines of one of them.
@@ -125,11 +132,12 @@ def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str
         words = ['scs-ci', 'discover', f'--run={folder}', f'--checkout={checkout or EXAMPLE}']
         code = launch.call([*words, f'--stacks={stacks}', f'--changed-since={changed_since}'], env)
         if code != PASSED:
-            return [], code
+            return {}, code
         plan = json.loads((Path(folder) / 'plan.json').read_text())
     wanted = planned(plan)
     known = [name.removeprefix(NODE) for name in programs.sets() if name.startswith(NODE)]
-    for minor, of_it in wanted.items():
+    for version, of_it in wanted.items():
+        minor = before.minor(version)
         if minor not in known:
             raise SetupProblem(
                 f'cannot make clusters of {", ".join(of_it)}',
@@ -137,25 +145,30 @@ def minors(checkout: str, stacks: str, changed_since: str, env: Mapping[str, str
                 'leave it out with STACKS=..., or stop before machines with E2E=infra',
                 USAGE,
             )
-    return sorted(wanted), PASSED
+    return wanted, PASSED
 
 
 def planned(plan: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Minor -> paths of the stacks that a plan deploys with it. A version nobody can read fails in its own stage."""
+    """Version of Kubernetes ('v1.34.10') -> paths of the stacks that a plan deploys with it. A version nobody can read
+    fails in its own stage."""
     found: dict[str, list[str]] = {}
-    for version in plan['versions']:
-        minor = version['kubernetes'].removeprefix('v').rpartition('.')[0]
-        if minor and 'deploy' in version['stages']:
-            found.setdefault(minor, []).append(version['path'])
+    for version in sorted(plan['versions'], key=lambda version: str(version['kubernetes'])):
+        if version['kubernetes'].count('.') == 2 and 'deploy' in version['stages']:
+            found.setdefault(version['kubernetes'], []).append(version['path'])
     return found
 
 
-def build(extent: Extent, wanted: list[str]) -> Path:
-    """Programs of the machines and of the plane host; says before what takes minutes. Returns the plane host's."""
-    sets = [programs.PLANE, *(E2E + minor for minor in wanted if extent.specs != NO_SPECS)]
-    missing = [name for name in (*sets, *(NODE + minor for minor in wanted)) if not tools.existing(name)]
+def build(extent: Extent, deployed: Iterable[str], machines: Iterable[str]) -> Path:
+    """Programs of the machines and of the plane host; says before what takes minutes. Returns the plane host's.
+
+    deployed: versions of the clusters before any upgrade, which conformance sees. machines: of all machines.
+    """
+    tested = dict.fromkeys(map(before.minor, deployed if extent.specs != NO_SPECS else ()))
+    sets = [programs.PLANE, *(E2E + minor for minor in tested)]
+    nodes = [NODE + minor for minor in dict.fromkeys(map(before.minor, machines))]
+    missing = [name for name in (*sets, *nodes) if not tools.existing(name)]
     if missing:
         cache.say(f'programs to build first, which takes minutes: {", ".join(missing)}')
-    for minor in wanted:
-        tools.ensure(NODE + minor)
+    for name in nodes:
+        tools.ensure(name)
     return tools.combined(sets)

@@ -22,6 +22,8 @@ def test_extents() -> None:
     assert (full.control_planes, full.workers, full.specs, full.upgrade) == (3, 2, 'quick', True)
     assert stages.extra_variables(full)['upgrade'] is True
     assert stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}).upgrade
+    minor = stages.chosen({'UPGRADE': 'minor'})
+    assert (minor.upgrade, minor.new_minor, full.new_minor) == (True, True, False)
     assert 'upgrade' not in stages.extra_variables(cluster)
     upgraded = stages.extra_variables(stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}))
     assert upgraded['variables'] == {'*': stages.BALANCED}
@@ -76,9 +78,22 @@ def plan(*versions: tuple[str, tuple[str, ...]]) -> dict[str, object]:
     return {'versions': [{'path': STACK, 'kubernetes': text, 'stages': parts} for text, parts in versions]}
 
 
-def test_minors_of_what_is_deployed() -> None:
+def test_versions_of_what_is_deployed() -> None:
     given = plan(('v1.34.10', ('check', 'deploy')), ('v1.30.10', ('check',)), ('', ('check', 'deploy')))
-    assert stages.planned(given) == {'1.34': [STACK]}
+    assert stages.planned(given) == {'v1.34.10': [STACK]}
+
+
+def test_only_what_is_tested_needs_specs(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr(tools, 'existing', lambda name: Path('/there'))
+    monkeypatch.setattr(tools, 'ensure', built.append)
+    monkeypatch.setattr(tools, 'combined', lambda names: Path('+'.join(names)))
+    extent = stages.chosen({'UPGRADE': 'minor'})
+    both = ('v1.33.13', 'v1.34.10', 'v1.34.7')
+    assert stages.build(extent, ['v1.33.13'], both) == Path('plane+e2e-1.33')
+    assert built == ['node-1.33', 'node-1.34']
+    none = stages.chosen({'UPGRADE': 'minor', 'CONFORMANCE': 'none'})
+    assert stages.build(none, ['v1.33.13'], both) == Path('plane')
 
 
 def test_a_minor_without_machines_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,11 +104,11 @@ def test_a_minor_without_machines_is_told_before_anything_starts(monkeypatch: py
 
     monkeypatch.setattr(stages.launch, 'call', discover)
     with pytest.raises(SetupProblem, match='Kubernetes 1.2 is not among those') as caught:
-        stages.minors('', '', '', {})
+        stages.versions('', '', '', {})
     assert STACK in str(caught.value)
     assert 'E2E=infra' in str(caught.value)
     monkeypatch.setattr(stages.launch, 'call', lambda words, env: 2)
-    assert stages.minors('', '', '', {}) == ([], 2)
+    assert stages.versions('', '', '', {}) == ({}, 2)
 
 
 def test_programs_of_several_sets_lie_in_one_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
