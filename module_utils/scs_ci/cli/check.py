@@ -17,7 +17,9 @@ from ..stack import baseline, changes, checking, discover, output, selection
 from ..stack.charts import ChartSource, chart_source
 from ..stack.check import all_rules, demand_complete, judge
 from ..stack.helm import helm
+from ..stack.indexes import IndexSource
 from ..stack.model import Facts
+from ..stack.outside import Outside, rendered_before, with_outside
 from ..stack.render import render_stack
 from .common import add_json, add_versions, count, open_run, show
 
@@ -43,6 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         '--charts', type=Path, metavar='DIR', help='charts as <host>/<path>/index.yaml (or SCS_CI_CHARTS)'
     )
     parser.add_argument(
+        '--indexes', type=Path, metavar='DIR', help='indexes as <host>_<path>.yaml instead of asking (SCS_CI_INDEXES)'
+    )
+    parser.add_argument('--against', default='', metavar='REF', help='judge the upgrade from this Git revision, too')
+    parser.add_argument(
         '--tools', type=Path, metavar='DIR', help='directory with the Go programs (default SCS_CI_TOOLS)'
     )
 
@@ -60,13 +66,16 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
     directory = open_run(options)
     checkout = options.checkout or Path(directory.info.checkout)
     rules, facts = selection.choose(all_rules(), options.select, options.ignore), _facts(options)
+    outside = _outside(options, source)
 
     with helm(options.tools) as program:
 
         def body(state: StageRun, version: PlannedVersion) -> None:
             # A stack that cannot even be read raises ProductProblem: the record says failed, and why.
             loaded = discover.load(checkout, discover.Place(version.path, version.layout))
-            stack = render_stack(replace(loaded, facts=facts), program, source)
+            known = with_outside(replace(loaded, facts=facts), checkout, outside)
+            stack = render_stack(known, program, source)
+            stack = replace(stack, before=rendered_before(stack, program, source))
             found = judge(stack, rules)
             state.findings.extend(found.findings)
             state.facts['summary'] = {**output.summary(state.findings), 'excepted': len(found.excepted)}
@@ -80,7 +89,8 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
 def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
     rules = selection.choose(all_rules(), options.select, options.ignore)
     known = baseline.read(options.baseline) if options.baseline else None
-    means = checking.Means(options.tools, source, frozenset(rule.id for rule in rules), _facts(options))
+    chosen = frozenset(rule.id for rule in rules)
+    means = checking.Means(options.tools, source, chosen, _facts(options), _outside(options, source))
     checked = checking.check_all(_subjects(options), means, options.jobs)
     found = [finding for one in checked for finding in one.judgement.findings]
     compared = baseline.compare(found, known) if known is not None else baseline.Compared(tuple(found), 0, 0)
@@ -118,6 +128,16 @@ def _places(options: argparse.Namespace, path: Path) -> tuple[discover.Place, ..
 
 def _facts(options: argparse.Namespace) -> Facts:
     return Facts(today=options.date or SystemClock().now().date())
+
+
+def _outside(options: argparse.Namespace, source: ChartSource) -> Outside:
+    """A directory of charts stands for the network, so with one no repository is asked."""
+    directory = options.indexes or (Path(os.environ['SCS_CI_INDEXES']) if os.environ.get('SCS_CI_INDEXES') else None)
+    if directory and not directory.is_dir():
+        raise UsageProblem('cannot read', f'indexes {directory}', 'no such directory', 'correct --indexes')
+    offline = options.offline or source.mirror is not None
+    indexes = IndexSource(source.cache.parent / 'indexes', directory, offline)
+    return Outside(indexes, options.against, SystemClock().now())
 
 
 def _date(text: str) -> datetime.date:

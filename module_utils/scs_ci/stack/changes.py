@@ -40,7 +40,7 @@ def changed(checkout: Path, reference: str, places: Sequence[Place]) -> dict[str
     A stack differs when any file below it has another content, is new or is gone, or when a file in a directory between
     the checkout and the stack does (the shared image list of layout B, for example; documents excepted).
     """
-    _verify(checkout, reference)
+    verify(checkout, reference)
     before = _listing(checkout, reference)
     reasons: dict[str, str] = {}
     for place in places:
@@ -50,7 +50,8 @@ def changed(checkout: Path, reference: str, places: Sequence[Place]) -> dict[str
     return reasons
 
 
-def _verify(checkout: Path, reference: str) -> None:
+def verify(checkout: Path, reference: str) -> None:
+    """UsageProblem when git knows no such commit in the checkout."""
     found = git(checkout, 'rev-parse', '--verify', '--quiet', '--end-of-options', f'{reference}^{{commit}}')
     if found.code:
         answer = found.last_words() if found.stderr.strip() else 'git knows no such commit here'

@@ -17,6 +17,7 @@ from .check import Excepted, Judgement, all_rules, demand_complete, judge
 from .helm import helm
 from .model import Facts, Stack
 from .output import Header
+from .outside import Outside, rendered_before, with_outside
 from .render import render_stack
 
 
@@ -37,6 +38,7 @@ class Means:
     source: ChartSource
     rules: frozenset[str]
     facts: Facts
+    outside: Outside
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def check_some(subjects: Sequence[Subject], means: Means) -> list[Checked]:
         for subject in subjects:
             try:
                 loaded = discover.load(subject.checkout, subject.place)
-                stack = render_stack(replace(loaded, facts=means.facts), program, means.source)
+                known = with_outside(replace(loaded, facts=means.facts), subject.checkout, means.outside)
+                stack = render_stack(known, program, means.source)
+                stack = replace(stack, before=rendered_before(stack, program, means.source))
             except ProductProblem as problem:
                 stack = discover.unreadable(subject.place, problem.reason)
             found.append(_prefixed(subject, Checked(Header.of(stack), judge(stack, rules), _incomplete(stack))))

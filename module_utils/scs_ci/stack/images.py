@@ -52,7 +52,7 @@ class NodeImage:
 
 def node_images(stack: Stack) -> tuple[NodeImage, ...]:
     """All node images that the stack describes, in its files and in what its class chart prints."""
-    found = [image for name in LISTS if name in stack.yaml for image in _listed(stack.yaml[name])]
+    found = [image for file in list_files(stack) for image in _listed(file)]
     for file in stack.yaml.values():
         found += _objects(file)
     for printed in class_objects(stack):
@@ -61,6 +61,11 @@ def node_images(stack: Stack) -> tuple[NodeImage, ...]:
     if CSPO_LIST in stack.yaml:
         found += _cspo(stack.yaml[CSPO_LIST])
     return tuple(found)
+
+
+def list_files(stack: Stack) -> tuple[YamlFile, ...]:
+    """Lists of the image manager, also the one that the minors of layout B share."""
+    return tuple(file for path, file in stack.yaml.items() if path.rsplit('/', 1)[-1] in LISTS)
 
 
 def _in_file(file: YamlFile) -> Callable[[Node], tuple[str, int]]:

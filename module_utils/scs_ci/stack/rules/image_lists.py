@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...core.records import Severity
-from ..images import LISTS, NodeImage, node_images
+from ..images import NodeImage, node_images
 from ..model import Stack
 from ..rule import Example, Hit, Rule
 from ..versions import parse_kubernetes
@@ -98,9 +98,9 @@ def _declared(stack: Stack, images: Sequence[NodeImage], listed: Sequence[NodeIm
     version = stack.version
     if version is None or not listed or any(i.version and i.version.agrees(version) for i in images):
         return
-    file = next(name for name in LISTS if name in stack.yaml)
+    file, line = listed[-1].place(listed[-1].owner)
     message = f'{file} has no image of the declared version {version}: add it, clusters of this stack ask for it'
-    yield Hit(file, listed[-1].place(listed[-1].owner)[1], message, wanted=str(version))
+    yield Hit(file, line, message, wanted=str(version))
 
 
 def _list(version: str = 'v1.34.7', checksum: str = 'a' * 64, url: str = 'v1.34.7') -> str:
