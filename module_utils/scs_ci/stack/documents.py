@@ -105,7 +105,8 @@ def samples(stack: Stack) -> Iterator[Sample]:
 
 def _heredocs(block: Block) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Here-documents with an apiVersion: (number of the first line, lines)."""
-    start, end, lines = 0, '', []
+    start, end = 0, ''
+    lines: list[str] = []
     for number, line in enumerate(block.lines, start=block.line):
         if end and line.strip() == end:
             if any(part.startswith('apiVersion:') for part in lines):

@@ -176,7 +176,7 @@ def _convert(node: yaml.Node, duplicates: list[Duplicate], budget: list[int], de
         return List(line, column, tuple(_convert(n, duplicates, budget, depth + 1) for n in node.value))
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, duplicates, budget, depth)
-    return Scalar(line, column, str(node.value), node.tag, getattr(node, 'style', None) is not None)
+    return Scalar(line, column, str(node.value), node.tag, bool(getattr(node, 'style', None)))
 
 
 def _mapping(node: yaml.MappingNode, duplicates: list[Duplicate], budget: list[int], depth: int) -> Map:

@@ -67,7 +67,8 @@ def _provider(file: str, line: int, provider: str) -> Iterator[Hit]:
 
 def _joined(block: Block) -> Iterator[tuple[int, str]]:
     """(number of the first line, command) with continued lines put together."""
-    start, parts = block.line, []
+    start = block.line
+    parts: list[str] = []
     for number, line in enumerate(block.lines, start=block.line):
         start = start if parts else number
         parts.append(line.rstrip().removesuffix('\\'))
