@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
-from deploy_runs import Run
+from deploy_runs import Place, Run
 
 from scs_ci.core.outcome import Exit
 
@@ -97,3 +98,24 @@ def test_wrong_input_is_a_usage_error(new_run: NewRun, option: str, value: str, 
     assert said in done.stderr
     assert 'next:' in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_clusters_of_a_purged_run_are_not_made_again(plane: Place, new_run: NewRun) -> None:
+    """Forgotten by a plane that runs, and by the next start of one that does not; the run itself may go on."""
+    run = new_run()
+    run.publish()
+    assert run.deploy().returncode == Exit.PASSED
+    info = json.loads((run.directory / 'run.json').read_text())
+    words = ['plane', 'forget', '--state', plane.state, '--run-id', info['id']]
+    assert plane.done(*words).startswith('1 clusters')
+    assert plane.done(*words).startswith('0 clusters')
+    assert '0 clusters deleted' in run.deploy('--delete').stderr
+
+    again = run.deploy()
+    assert again.returncode == Exit.PASSED, again.stderr
+    plane.done('plane', 'down', '--state', plane.state)
+    assert plane.done(*words).startswith('the next start forgets')
+    up = plane.run('plane', 'up', '--state', plane.state, '--tools', run.tools)
+    assert up.returncode == Exit.PASSED, up.stderr
+    assert '1 clusters of scs-ci-' in up.stderr
+    assert '0 clusters deleted' in run.deploy('--delete').stderr
