@@ -15,7 +15,7 @@ from typing import NoReturn
 from . import names
 from .errors import SandboxError
 from .machines import cgroups, kernel
-from .network import apply
+from .network import apply, trial
 from .network.model import Snapshot
 from .network.plan import plan
 from .run import run
@@ -52,6 +52,8 @@ def shortfalls(machines: bool = False) -> list[str]:
         lacks.append('the kernel has no bridge netfilter: modprobe br_netfilter')
     if 'overlay' not in Path('/proc/filesystems').read_text() and not _loadable('overlay'):
         lacks.append('the kernel has no overlayfs: use one with CONFIG_OVERLAY_FS')
+    if not lacks:  # the trial needs the programs
+        lacks += trial.shortfalls()
     try:
         layout = cgroups.host_layout()
         lacks += kernel.shortfalls(layout) if machines else cgroups.shortfalls(layout)

@@ -109,7 +109,25 @@ def control_groups() -> Finding:
     if lacking:
         cure = 'enable them on the kernel command line (cgroup_enable=memory) or delegate them to this container'
         return Finding('control groups', f'{version} without {", ".join(sorted(lacking))}', cure)
+    unmounted = () if version == 'v2' else unmounted_hierarchies(Path('/proc/mounts').read_text())
+    if unmounted:
+        lines = [f'mkdir -p {path} && mount -t {kind} cgroup {path}' for path, kind in unmounted]
+        return Finding('control groups', f'{version} without what systemd needs', f'run as root: {" && ".join(lines)}')
     return Finding('control groups', version)
+
+
+def unmounted_hierarchies(mounts: str) -> tuple[tuple[str, str], ...]:
+    """Beside controllers of version 1 the systemd of a server needs two hierarchies without any: path and type of those
+    that are not mounted. mounts: text of /proc/mounts.
+    """
+    rows = [line.split() for line in mounts.splitlines()]
+    named = any(row[2] == 'cgroup' and 'name=systemd' in row[3].split(',') for row in rows)
+    unified = any(row[2] == 'cgroup2' for row in rows)
+    wanted = (
+        (named, '/sys/fs/cgroup/systemd', 'cgroup -o none,name=systemd'),
+        (unified, '/sys/fs/cgroup/unified', 'cgroup2'),
+    )
+    return tuple((path, kind) for there, path, kind in wanted if not there)
 
 
 def _controllers(top: Path = Path('/')) -> tuple[set[str], str]:
@@ -149,7 +167,7 @@ def nftables() -> Finding:
         try:
             run(['unshare', '--net', 'nft', '-f', file.name], 'cannot load NAT rules', '', PROBE_SECONDS)
         except SetupProblem as problem:
-            return Finding('nftables with NAT', problem.answer, 'run as root: modprobe nft_chain_nat nft_masq')
+            return Finding('nftables with NAT', problem.answer, 'run as root: modprobe -a nft_chain_nat nft_masq')
     return Finding('nftables with NAT', 'yes')
 
 

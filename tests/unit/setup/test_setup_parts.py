@@ -339,3 +339,11 @@ def test_doctor_finds_cpuset_in_version_one(tmp_path: Path) -> None:
     assert doctor.machines(tmp_path, '6.1.0-1').state == 'control groups v1 without cpuset'
     (tmp_path / 'proc/cgroups').write_text('#subsys\ncpuset\t3\t1\t1\n')
     assert not doctor.machines(tmp_path, '6.1.0-1').cure
+
+
+def test_doctor_names_hierarchies_of_version_one_that_are_not_mounted() -> None:
+    named = 'cgroup /sys/fs/cgroup/systemd cgroup rw,xattr,name=systemd 0 0\n'
+    unified = 'cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n'
+    assert doctor.unmounted_hierarchies(named + unified) == ()
+    assert doctor.unmounted_hierarchies(named) == (('/sys/fs/cgroup/unified', 'cgroup2'),)
+    assert doctor.unmounted_hierarchies(unified)[0][1] == 'cgroup -o none,name=systemd'
