@@ -18,6 +18,7 @@ tool (
 )
 
 require (
+	github.com/go-task/slim-sprig v0.0.0-20230315185526-52ccab3ef572
 	github.com/k-orc/openstack-resource-controller/v2 v2.6.0
 	go.etcd.io/etcd/server/v3 v3.6.14
 	helm.sh/helm/v3 v3.19.0

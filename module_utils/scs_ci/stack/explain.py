@@ -62,6 +62,8 @@ def _context(example: Example) -> Iterator[str]:
         yield from (f'    {line}' for line in text.rstrip('\n').split('\n'))
     for chart, error in example.failed.items():
         yield f'  {chart} does not render: {error}'
+    for (point, chart), error in example.variants_failed.items():
+        yield f'  {chart} does not render with {point}: {error}'
     for chart, why in example.unavailable.items():
         yield f'  {chart} cannot be rendered: {why}'
     if example.unreadable:

@@ -77,10 +77,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What helm printed for one template. template: path below the chart's directory."""
+    """What helm printed for one template. template: path below the chart's directory.
+
+    lines: for each line of the text the template, also below the chart, and its line that printed it; ('', 0) or no
+    entry at all where that is not known.
+    """
 
     template: str
     text: str
+    lines: tuple[tuple[str, int], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Rendering:
     file, line: of the template in the stack's source that made helm fail, as far as helm said it.
     unavailable: why it could not be tried, which is no defect of the stack; offline: that was the caller's wish.
     point: what differs from a rendering with nothing set, e.g. 'values: oidc.enabled=true'; '' for that rendering.
+    guess: a value of the point is made up, so that a template may rightly refuse it. values: what overwrite.yaml gave.
     fetched: the charts that did not lie in the stack.
     """
 
@@ -101,6 +107,8 @@ class Rendering:
     unavailable: str = ''
     offline: bool = False
     point: str = ''
+    guess: bool = False
+    values: str = field(default='', repr=False)
     fetched: tuple[Archive, ...] = field(default=(), repr=False)
 
 

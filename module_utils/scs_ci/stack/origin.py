@@ -20,7 +20,11 @@ class Origin:
 
 
 def origin(stack: Stack, chart: Chart, part: Rendered, line: int) -> Origin:
-    """The source of a line (from 1) of a rendered template."""
+    """The source of a line (from 1) of a rendered template: as the renderer traced it, else the likeliest."""
+    if 1 <= line <= len(part.lines) and part.lines[line - 1][0]:
+        template, number = part.lines[line - 1]
+        if f'{chart.path}/{template}' in stack.files:
+            return Origin(f'{chart.path}/{template}', number, True)
     file = f'{chart.path}/{part.template}'
     if file in stack.files:
         printed = part.text.split('\n')

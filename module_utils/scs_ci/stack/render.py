@@ -1,64 +1,120 @@
-"""Rendering a stack with the real helm exactly as the Cluster Stack Operator calls it."""
+"""Rendering a stack as the Cluster Stack Operator does it: all charts at once by our renderer, or one by helm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import InfrastructureProblem
-from . import charts, overwrite, release
+from . import batch, charts, matrix, overwrite, release
 from .archive import Archive, inspect
+from .batch import Prepared, Result, Setting
 from .build import write_tree
 from .charts import ChartSource
 from .helm import Helm, Output
-from .model import Chart, Rendered, Rendering, Stack
+from .matrix import Point
+from .model import CLASS_DIR, Chart, Rendering, Stack
 from .samples import cluster_objects
 from .treehash import hashes
 
 # CSO's names: release and namespace of addon objects are fixed, the class goes into the namespace of the cluster stack.
 ADDON_RELEASE, ADDON_NAMESPACE = 'cluster-addon', 'kube-system'
 CLASS_NAMESPACE = 'scs-ci'
+# What overwrite files see of one cluster must do for another one, too.
+OTHER_CLUSTER = 'another cluster'
+OTHER_NAME, OTHER_HOST = 'sample-two', '203.0.113.29'
 
 
 def render_stack(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
-    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster.
+    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster; and the variants.
 
     What fails to render becomes a Rendering with an error; what could not be tried, because a chart was not to be had,
-    one that says `unavailable`.
+    one that says `unavailable`. Without our renderer beside helm there are neither variants nor origins of lines.
     """
     objects = cluster_objects(stack)
-    made = [render_class(stack, helm)] if stack.class_chart else []
-    made += [render_addon(stack, chart, objects, helm, source) for chart in stack.addon_charts]
-    return replace(stack, renderings=tuple(made))
+    prepared: list[Prepared | Rendering] = [prepare_class(stack)] if stack.class_chart else []
+    prepared += [prepare_addon(stack, chart, helm, source) for chart in stack.addon_charts]
+    program = batch.program(helm)
+    if program is None:
+        made = [p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared]
+        return replace(stack, renderings=tuple(made))
+    return _by_program(stack, prepared, objects, program)
 
 
-def render_class(stack: Stack, helm: Helm) -> Rendering:
-    """The class chart with the version that a build in hash mode gives it; no Kubernetes version, as CSO does it."""
-    chart = stack.class_chart
-    if chart is None:
-        return Rendering('cluster-class', error='there is no class chart', file='cluster-class/Chart.yaml')
-    identity = stack.identity
-    versions = release.hash_versions(hashes(stack.files))
-    name = identity.base if identity else 'undeclared'
-    content = release.class_files(stack, identity, versions) if identity else release.below(stack.files, chart.path)
-    with TemporaryDirectory(prefix='scs-ci-class-') as work:
-        directory = Path(work) / 'chart'
-        write_tree(directory, content)
-        return _rendering(chart, helm.template(directory, name, CLASS_NAMESPACE))
+def _by_program(
+    stack: Stack, prepared: Sequence[Prepared | Rendering], objects: Mapping[str, Any], program: Path
+) -> Stack:
+    """One process renders everything; results come in the order in which they were asked for."""
+    charts = {chart.path: chart for chart in stack.charts}
+    tried = [p for p in prepared if isinstance(p, Prepared)]
+    points = [matrix.points(stack, charts[p.path]) for p in tried]
+    other = Setting(objects=cluster_objects(stack, OTHER_NAME, OTHER_HOST))
+    asked = [
+        (p, [Setting('', objects, True), *([other] if p.overwrite else []), *(Setting(o.values, objects) for o in own)])
+        for p, own in zip(tried, points, strict=True)
+    ]
+    made: dict[str, Rendering] = {}
+    variants: list[Rendering] = []
+    for (p, _), own, results in zip(asked, points, batch.render(program, asked), strict=True):
+        made[p.path] = _of_result(stack, p, results[0])
+        more = ([Point(OTHER_CLUSTER, '')] if p.overwrite else []) + list(own)
+        if not made[p.path].error:  # at other points it would fail alike
+            found = (_of_result(stack, p, result) for result in results[1:])
+            variants += [replace(r, point=o.title, guess=not o.sure) for o, r in zip(more, found, strict=True)]
+    renderings = tuple(made[p.path] if isinstance(p, Prepared) else p for p in prepared)
+    return replace(stack, renderings=renderings, variants=tuple(variants))
+
+
+def _of_result(stack: Stack, prepared: Prepared, result: Result) -> Rendering:
+    chart = next(chart for chart in stack.charts if chart.path == prepared.path)
+    if result.overwrite_error:
+        file = _overwrite_file(stack, chart)
+        return Rendering(chart.path, error=result.overwrite_error, file=file, line=result.overwrite_line)
+    return replace(_rendering(chart, result.output), fetched=prepared.fetched, values=result.values)
+
+
+def _by_helm(stack: Stack, prepared: Prepared, objects: Mapping[str, Any], helm: Helm) -> Rendering:
+    chart = next(chart for chart in stack.charts if chart.path == prepared.path)
+    values = overwrite.Values()
+    if prepared.overwrite:
+        values = overwrite.render(prepared.overwrite, objects, helm)
+        if values.error:
+            return Rendering(chart.path, error=values.error, file=_overwrite_file(stack, chart), line=values.line)
+    with TemporaryDirectory(prefix='scs-ci-chart-') as work:
+        directory = Path(work) / (chart.directory or 'chart')
+        write_tree(directory, prepared.content)
+        output = helm.template(
+            directory,
+            prepared.release,
+            prepared.namespace,
+            values=values.text,
+            kubernetes=prepared.kubernetes,
+            crds=prepared.crds,
+        )
+    return replace(_rendering(chart, output), fetched=prepared.fetched, values=values.text)
 
 
 def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: Helm, source: ChartSource) -> Rendering:
-    """One addon chart for the cluster given by objects (see overwrite.render)."""
+    """One addon chart with helm itself, for the cluster given by objects (see overwrite.render)."""
+    prepared = prepare_addon(stack, chart, helm, source)
+    return prepared if isinstance(prepared, Rendering) else _by_helm(stack, prepared, objects, helm)
+
+
+def prepare_class(stack: Stack) -> Prepared:
+    """The class chart with the version that a build in hash mode gives it; no Kubernetes version, as CSO does it."""
+    identity = stack.identity
+    versions = release.hash_versions(hashes(stack.files))
+    name = identity.base if identity else 'undeclared'
+    content = release.class_files(stack, identity, versions) if identity else release.below(stack.files, CLASS_DIR)
+    return Prepared(CLASS_DIR, content, name, CLASS_NAMESPACE)
+
+
+def prepare_addon(stack: Stack, chart: Chart, helm: Helm, source: ChartSource) -> Prepared | Rendering:
+    """One addon chart with those that it depends on, or a Rendering that says why one of these is not to be had."""
     content = release.below(stack.files, chart.path)
-    template = _overwrite_file(stack, chart)
-    values = overwrite.Values()
-    if template:
-        values = overwrite.render(stack.text(template), objects, helm)
-        if values.error:
-            return Rendering(chart.path, error=values.error, file=template, line=values.line)
     unpacked = frozenset(p.split('/')[1] for p in content if p.startswith('charts/') and p.count('/') > 1)
     needed = charts.missing(chart, unpacked)
     if needed:
@@ -79,14 +135,17 @@ def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: H
                 line=dependency.line,
                 offline=isinstance(problem, charts.Offline),
             )
-    with TemporaryDirectory(prefix='scs-ci-addon-') as work:
-        directory = Path(work) / (chart.directory or 'chart')
-        write_tree(directory, content)
-        kubernetes = str(stack.version) if stack.version else ''
-        output = helm.template(
-            directory, ADDON_RELEASE, ADDON_NAMESPACE, values=values.text, kubernetes=kubernetes, crds=True
-        )
-    return replace(_rendering(chart, output), fetched=tuple(fetched))
+    template = _overwrite_file(stack, chart)
+    return Prepared(
+        chart.path,
+        content,
+        ADDON_RELEASE,
+        ADDON_NAMESPACE,
+        kubernetes=str(stack.version) if stack.version else '',
+        crds=True,
+        overwrite=stack.text(template) if template else '',
+        fetched=tuple(fetched),
+    )
 
 
 def _overwrite_file(stack: Stack, chart: Chart) -> str:
@@ -97,7 +156,7 @@ def _overwrite_file(stack: Stack, chart: Chart) -> str:
 
 def _rendering(chart: Chart, output: Output) -> Rendering:
     """helm names templates below the chart's name; in the model they are below the chart's directory."""
-    parts = tuple(Rendered(_below(part.template), part.text) for part in output.parts)
+    parts = tuple(replace(part, template=_below(part.template)) for part in output.parts)
     if not output.error:
         return Rendering(chart.path, parts)
     below = _below(output.template)

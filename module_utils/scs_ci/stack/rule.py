@@ -39,8 +39,9 @@ class Example:
 
     failed: chart directory -> error of helm; hits: the places where the rule must strike, (file, line) each.
     packed: path of an archive -> the files in it, e.g. 'cilium/values.yaml'. variants: (point of the matrix, chart
-    directory) -> what helm printed there. facts: the world outside. before: the release to compare with, as another
-    change to BASE. unreadable: why there are no files at all. unavailable: chart directory -> why helm had no chance.
+    directory) -> what helm printed there, or its error in variants_failed. facts: the world outside. before: the
+    release to compare with, as another change to BASE. unreadable: why there are no files at all. unavailable: chart
+    directory -> why helm had no chance.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Example:
     layout: str = LAYOUT_A
     packed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    variants_failed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     before: Example | None = None
     unreadable: str = ''
@@ -116,11 +118,18 @@ def example_stack(example: Example) -> Stack:
     stack = build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
     return replace(
         stack,
-        variants=tuple(Rendering(c, _parts(text), point=p) for (p, c), text in example.variants.items()),
+        variants=tuple(_variants(example)),
         facts=example.facts,
         before=example_stack(example.before) if example.before else None,
         unreadable=example.unreadable,
     )
+
+
+def _variants(example: Example) -> Iterable[Rendering]:
+    for (point, chart), text in example.variants.items():
+        yield Rendering(chart, _parts(text), point=point)
+    for (point, chart), error in example.variants_failed.items():
+        yield Rendering(chart, error=error, file=f'{chart}/templates/class.yaml', line=1, point=point)
 
 
 def _parts(text: str) -> tuple[Rendered, ...]:

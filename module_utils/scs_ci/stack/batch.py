@@ -1,0 +1,127 @@
+"""All charts of a stack at all points of the matrix, rendered in one process by `chartrender`, with helm's engine.
+
+Why not helm itself: its start costs more than a rendering, and it cannot say which template line printed a line. That
+the results are helm's is what the tests compare.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..core.errors import TimeoutProblem, ToolProblem
+from ..core.process import run
+from . import helm as programs
+from .archive import Archive
+from .helm import Output, failed, split
+from .model import Rendered
+
+PROGRAM = 'chartrender'
+# The largest chart of a real stack takes 200 MiB; the machine runs several checks at a time.
+MOST_MIB = 768
+# Points of one chart follow each other; a chart whose point is late is given up, so this is reached by none that works.
+ALL_SECONDS = 300
+OVERWRITE_LINE = re.compile(r'overwrite:(\d+)|line (\d+)')
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A chart ready to be rendered. content: its files below its directory; overwrite: the template of its values."""
+
+    path: str
+    content: Mapping[str, bytes] = field(repr=False)
+    release: str
+    namespace: str
+    kubernetes: str = ''
+    crds: bool = False
+    overwrite: str = ''
+    fetched: tuple[Archive, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a chart is rendered with at a point: values over those of overwrite.yaml, and the objects of the cluster."""
+
+    values: str = ''
+    objects: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    marks: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A rendering, or the error and line of the template of the values. values: what that template gave."""
+
+    output: Output
+    values: str = ''
+    overwrite_error: str = ''
+    overwrite_line: int = 1
+
+
+def program(helm: programs.Helm) -> Path | None:
+    """The program beside helm; None where only helm is installed."""
+    place = helm.program.parent / PROGRAM
+    return place if place.is_file() else None
+
+
+def render(place: Path, charts: Sequence[tuple[Prepared, Sequence[Setting]]]) -> list[list[Result]]:
+    """Results for each chart, one per setting. ToolProblem when the program itself fails."""
+    seconds = programs.RENDER_SECONDS
+    with TemporaryDirectory(prefix='scs-ci-render-') as work:
+        asked = [_asked(Path(work) / str(i), chart, settings) for i, (chart, settings) in enumerate(charts)]
+        text = json.dumps({'charts': asked, 'seconds': seconds, 'mib': MOST_MIB})
+        try:
+            done = run([place], timeout=ALL_SECONDS, cwd=Path(work), stdin=text)
+        except TimeoutProblem:
+            late = Result(Output(error=f'rendering all charts did not end within {ALL_SECONDS} s'))
+            return [[late] * len(settings) for _, settings in charts]
+    if done.code:
+        raise ToolProblem('cannot render with', f'program {place}', done.last_words(), "build it anew: 'make tools'")
+    return [[_result(found) for found in results] for results in json.loads(done.stdout)['charts']]
+
+
+def _asked(directory: Path, chart: Prepared, settings: Sequence[Setting]) -> dict[str, Any]:
+    _write(directory, chart.content)
+    return {
+        'directory': str(directory),
+        'release': chart.release,
+        'namespace': chart.namespace,
+        'kubernetes': chart.kubernetes,
+        'crds': chart.crds,
+        'overwrite': chart.overwrite,
+        'points': [{'values': s.values, 'objects': s.objects, 'marks': s.marks} for s in settings],
+    }
+
+
+def _write(directory: Path, content: Mapping[str, bytes]) -> None:
+    """Nobody keeps these files: no need to wait for the disk, as build.write_tree does."""
+    for name, data in content.items():
+        place = directory / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
+def _result(found: Mapping[str, Any]) -> Result:
+    if found.get('overwrite_error'):
+        error = str(found['overwrite_error'])
+        line = next((int(a or b) for a, b in OVERWRITE_LINE.findall(error)), 1)
+        return Result(Output(), overwrite_error=error, overwrite_line=line)
+    documents = found.get('documents') or []
+    error = found.get('error', '')
+    head = failed(error) if error else Output()
+    return Result(Output(_parts(documents), head.error, head.template, head.line), values=found.get('values', ''))
+
+
+def _parts(documents: Sequence[Mapping[str, Any]]) -> tuple[Rendered, ...]:
+    """The documents as helm prints them, with the origin of each line where it is known."""
+    parts = split(''.join(f'---\n# Source: {d["source"]}\n{d["text"]}\n' for d in documents))
+    if len(parts) != len(documents):  # one of them prints comments that look like helm's
+        return parts
+    return tuple(
+        Rendered(part.template, part.text, tuple((str(file).partition('/')[2], int(line)) for file, line in lines))
+        for part, lines in zip(parts, (d.get('lines') or () for d in documents), strict=True)
+    )
