@@ -34,6 +34,16 @@ def commit(checkout: Path) -> str:
     return head.stdout.strip() + ('-dirty' if state.code or state.stdout.strip() else '')
 
 
+def untracked(checkout: Path, path: str) -> frozenset[str]:
+    """Files below a stack that Git does not know, ignored ones included; none when it knows no file of the stack."""
+    known = git(checkout, 'ls-files', '-z', '--cached', '--', path)
+    others = git(checkout, 'ls-files', '-z', '--others', '--', path) if known.code == 0 and known.stdout else None
+    if others is None or others.code:
+        return frozenset()  # a copy without Git, or a stack that is not committed yet
+    prefix = '' if path == '.' else f'{path}/'
+    return frozenset(name.removeprefix(prefix) for name in others.stdout.split('\0') if name)
+
+
 def changed(checkout: Path, reference: str, places: Sequence[Place]) -> dict[str, str]:
     """Path of each stack that differs from `reference` -> the reason. Missing stacks have not changed.
 

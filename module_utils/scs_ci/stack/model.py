@@ -126,11 +126,13 @@ class Index:
 class Facts:
     """What rules must know of the world outside of the stack; everything unknown is absent, and rules then say nothing.
 
-    today: the date to judge ends of life by. indexes: repository as written in Chart.yaml -> its index.
+    today: the date to judge ends of life by. indexes: repository as written in Chart.yaml -> its index. untracked:
+    files of the stack that Git does not know.
     """
 
     today: datetime.date | None = None
     indexes: Mapping[str, Index] = field(default_factory=dict)
+    untracked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

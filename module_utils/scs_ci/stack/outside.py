@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import discover, previous
+from .changes import untracked
 from .charts import ChartSource
 from .helm import Helm
 from .indexes import IndexSource, indexes
@@ -25,7 +26,11 @@ class Outside:
 
 def with_outside(stack: Stack, checkout: Path, outside: Outside) -> Stack:
     """The stack with the indexes of its repositories and the same stack at the revision to compare with."""
-    facts = replace(stack.facts, indexes=indexes([stack], outside.indexes, outside.now))
+    facts = replace(
+        stack.facts,
+        indexes=indexes([stack], outside.indexes, outside.now),
+        untracked=untracked(checkout, stack.path),
+    )
     before = None
     if outside.against:
         place = discover.Place(stack.path, stack.layout)

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ...core.records import Severity
+from ..documents import blocks, documents
 from ..model import Stack
 from ..rule import Example, Hit, Rule
-from ..versions import parse_kubernetes
+from ..statements import in_text
+from ..versions import Kubernetes, parse_kubernetes
 
-# What users copy: a ClusterStack's version, a Cluster's class and version.
+# What users copy: a ClusterStack's version, a Cluster's version, a variable of the shell that is put into one of them.
 FIELDS = (
     re.compile(r'^\s*kubernetesVersion:\s*["\']?(v?\d+\.\d+(?:\.\d+)?)\b'),
     re.compile(r'^\s*version:\s*["\']?(v\d+\.\d+\.\d+)\b'),
+    re.compile(r'^\s*(?:export\s+)?(?:KUBERNETES|K8S)_(?:\w+_)?VERSION=["\']?(v?\d+\.\d+(?:\.\d+)?)\b'),
 )
-CLASS = re.compile(r'^\s*(?:class|name):\s*["\']?(?P<base>[a-z0-9]+-[a-z0-9]+-\d+-\d+)-')
+FIRST_CLASS = re.compile(r'^\s*(?:- )?(?:class|name):')
+README = 'README.md'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
-    if stack.version is None or stack.identity is None:
+    version = stack.version
+    if version is None or stack.identity is None:
         return
-    for path in stack.files:
-        if path.lower().endswith('.md'):
-            for number, line in enumerate(stack.text(path).split('\n'), start=1):
-                yield from _line(stack, path, number, line)
+    for path in documents(stack):
+        inside = {n for b in blocks(stack, path) for n in range(b.line, b.line + len(b.lines))}
+        for number, line in enumerate(stack.text(path).split('\n'), start=1):
+            yield from _fields(path, number, line, version)
+            # outside of blocks an older version may well be talked about
+            if number in inside or FIRST_CLASS.match(line):
+                yield from _names(stack, path, number, line, version)
 
 
-def _line(stack: Stack, path: str, number: int, line: str) -> Iterable[Hit]:
-    version, identity = stack.version, stack.identity
-    assert version is not None
-    assert identity is not None
+def _fields(path: str, number: int, line: str, version: Kubernetes) -> Iterator[Hit]:
     for pattern in FIELDS:
         match = pattern.match(line)
         stated = parse_kubernetes(match[1]) if match else None
         if match and stated and not stated.agrees(version):
-            message = f'shows Kubernetes {match[1]}, the stack is at {version}'
+            message = f'shows Kubernetes {match[1]}, the stack is at {version}: correct the document'
             yield Hit(path, number, message, seen=match[1], wanted=str(version))
-    match = CLASS.match(line)
-    family = f'{identity.provider}-{identity.name}-'
-    if match and match['base'].startswith(family) and match['base'] != identity.base:
-        yield Hit(path, number, f'shows a class of {match["base"]}', seen=match['base'], wanted=identity.base)
+
+
+def _names(stack: Stack, path: str, number: int, line: str, version: Kubernetes) -> Iterator[Hit]:
+    for what, seen in in_text(stack, line):
+        stated = parse_kubernetes(seen)
+        if stated and not stated.agrees(version):
+            message = f'shows a {what} of Kubernetes {seen}, the stack is at {version}: correct the document'
+            yield Hit(path, number, message, seen=seen, wanted=str(version))
 
 
 RULE = Rule(
@@ -51,14 +60,16 @@ RULE = Rule(
     check=check,
     bad=(
         Example(
-            {'README.md': '  kubernetesVersion: "1.33"\n    class: openstack-demo-1-33-v1\n    version: v1.33.4\n'},
-            hits=(('README.md', 1), ('README.md', 2), ('README.md', 3)),
+            {README: '  kubernetesVersion: "1.33"\n    class: openstack-demo-1-33-v1\n    version: v1.33.4\n'},
+            hits=((README, 1), (README, 2), (README, 3)),
+        ),
+        Example(
+            {README: '```sh\nexport KUBERNETES_VERSION=v1.33.4\nopenstack image show ubuntu-capi-image-v1.33.4\n```\n'},
+            hits=((README, 2), (README, 3)),
         ),
     ),
     good=(
-        Example(
-            {'README.md': '  kubernetesVersion: "1.34"\n    class: openstack-demo-1-34-v1\n    version: v1.34.7\n'}
-        ),
-        Example({'README.md': 'clusterctl 1.10; version: v1beta1\n'}),
+        Example({README: '  kubernetesVersion: "1.34"\n    class: openstack-demo-1-34-v1\n    version: v1.34.7\n'}),
+        Example({README: 'clusterctl 1.10; version: v1beta1\nopenstack-demo-1-33 was the last one without it.\n'}),
     ),
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ...core.records import Severity
-from ..clusterclass import ClusterClass, Variable, cluster_classes
+from ..clusterclass import ClusterClass, Patch, Variable, cluster_classes
 from ..defaults import chart_values
 from ..model import Stack
 from ..rule import Example, Hit, Rule
@@ -51,25 +51,33 @@ def _message(text: str) -> str:
 
 
 def _choices(stack: Stack, found: ClusterClass, variable: Variable) -> Iterator[Hit]:
-    """The default and every value of an enumeration are named by some patch, else choosing them does nothing."""
+    """Where patches only compare with texts: the default and every value of an enumeration is one of these texts."""
     if variable.schema is None or variable.schema.value('type') != 'string':
         return
-    users = [p for p in found.patches if re.search(rf'\.{re.escape(variable.name)}\b', p.enabled_if)]
-    conditions = ' '.join(p.enabled_if for p in users)
-    if not users:
-        return  # that nobody uses the variable is told by another rule
+    used = re.compile(rf'\.{re.escape(variable.name)}\b')
+    compared = re.compile(rf'\beq\s+\.{re.escape(variable.name)}\s+"([^"]*)"')
+    uses = '\n'.join(text for patch in found.patches for text in _texts(patch) if used.search(text))
+    handled = compared.findall(uses)
+    if not handled or used.search(compared.sub('', uses)):
+        return  # what else is made of the value cannot be told here; that nobody uses it is told by another rule
     default = variable.schema.get('default')
     for node in (*((default,) if default is not None else ()), *variable.schema.items('enum')):
-        if node.text not in NOTHING and f'"{node.text}"' not in conditions:
-            yield _unhandled(stack, found, variable, node, conditions)
+        if node.text not in (*NOTHING, *handled):
+            yield _unhandled(stack, found, variable, node, handled)
 
 
-def _unhandled(stack: Stack, found: ClusterClass, variable: Variable, node: Node, conditions: str) -> Hit:
+def _texts(patch: Patch) -> Iterator[str]:
+    """Everything of a patch that can name a variable."""
+    yield patch.enabled_if
+    for operation in (o for definition in patch.definitions for o in definition.operations):
+        yield operation.template
+        yield f'.{operation.variable}'
+
+
+def _unhandled(stack: Stack, found: ClusterClass, variable: Variable, node: Node, handled: list[str]) -> Hit:
     place = found.object.place(stack, node)
     message = f'{variable.name} may be {node.text!r}, and no patch asks for that: it has no effect; handle or remove it'
-    return Hit(
-        place.file, place.line, message, seen=node.text, wanted=', '.join(re.findall(r'"([^"]+)"', conditions)) or None
-    )
+    return Hit(place.file, place.line, message, seen=node.text, wanted=', '.join(handled))
 
 
 def _class(default: str, condition: str, provider: str) -> str:
