@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .answers import Answers
 from .archive import Archive, inspect
 from .declared import declared
 from .layouts import ADDON_CONFIG as ADDON_CONFIG
@@ -144,6 +145,7 @@ class Stack:
     renderings: each chart as it comes; variants: charts again at the other points of the matrix, see `Rendering.point`.
     before: the release to compare with, None without one. shared: files beside the stack that reach it, `../<name>`;
     they are no part of its hash. unreadable: why there are no files.
+    answers: what Cluster API's own code says.
     """
 
     path: str
@@ -163,6 +165,7 @@ class Stack:
     before: Stack | None = field(default=None, repr=False)
     shared: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     unreadable: str = ''
+    answers: Answers = field(default=Answers(), repr=False)
 
     @property
     def version(self) -> Kubernetes | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .model import Chart, Rendered, Stack
 
-ACTION = re.compile(r'\{\{.*?\}\}')
+# Texts inside of an action may hold braces of another template, as those of ClusterClass patches do.
+ACTION = re.compile(r'\{\{(?:`[^`]*`|"(?:\\.|[^"\\])*"|[^`"])*?\}\}')
 
 
 @dataclass(frozen=True)

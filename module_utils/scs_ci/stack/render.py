@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import InfrastructureProblem
-from . import batch, charts, matrix, overwrite, release
+from . import asking, batch, charts, matrix, overwrite, release
 from .archive import Archive, inspect
 from .batch import Prepared, Result, Setting
 from .build import write_tree
@@ -29,7 +29,7 @@ OTHER_NAME, OTHER_HOST = 'sample-two', '203.0.113.29'
 
 
 def render_stack(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
-    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster; and the variants.
+    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster; variants; answers.
 
     What fails to render becomes a Rendering with an error; what could not be tried, because a chart was not to be had,
     one that says `unavailable`. Without our renderer beside helm there are neither variants nor origins of lines.
@@ -40,8 +40,8 @@ def render_stack(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
     program = batch.program(helm)
     if program is None:
         made = [p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared]
-        return replace(stack, renderings=tuple(made))
-    return _by_program(stack, prepared, objects, program)
+        return asking.asked(replace(stack, renderings=tuple(made)), helm.program.parent)
+    return asking.asked(_by_program(stack, prepared, objects, program), helm.program.parent)
 
 
 def _by_program(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..core.records import Severity
+from .answers import parse_answer
 from .archive import pack
 from .helm import split
 from .model import LAYOUT_A, Facts, Rendered, Rendering, Stack, build_model
@@ -42,6 +44,7 @@ class Example:
     directory) -> what helm printed there, or its error in variants_failed. facts: the world outside. before: the
     release to compare with, as another change to BASE. unreadable: why there are no files at all. unavailable: chart
     directory -> why helm had no chance.
+    answer: what classcheck said (see answers.py); scripts: what bash said.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class Example:
     before: Example | None = None
     unreadable: str = ''
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    scripts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def example_stack(example: Example) -> Stack:
         facts=example.facts,
         before=example_stack(example.before) if example.before else None,
         unreadable=example.unreadable,
+        answers=parse_answer(example.answer, example.scripts),
     )
 
 

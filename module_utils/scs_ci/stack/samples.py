@@ -13,7 +13,11 @@ INFRASTRUCTURE = {
 }
 
 
-def cluster_objects(stack: Stack, name: str = 'sample-one', host: str = '198.51.100.17') -> dict[str, Any]:
+# What stands in a rendering only because it is for this cluster.
+NAME, HOST = 'sample-one', '198.51.100.17'
+
+
+def cluster_objects(stack: Stack, name: str = NAME, host: str = HOST) -> dict[str, Any]:
     """Cluster, ControlPlane and InfraCluster of a cluster of this stack; host: address of its API server."""
     namespace = f'{name}-namespace'
     endpoint = {'host': host, 'port': 6443}
