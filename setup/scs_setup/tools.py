@@ -39,7 +39,7 @@ def key(name: str = PLANE, tools: Path = paths.TOOLS) -> str:
     parts = {part.module for part in group.programs.values()} | {part.module for part in group.manifests.values()}
     modules = sorted(parts)
     files = [tools / module / name for name in ('go.mod', 'go.sum') for module in modules]
-    files += [file for module in modules for file in sorted((tools / module).glob('*.go'))]
+    files += [file for module in modules for file in sorted((tools / module).rglob('*.go'))]
     return cache.digest(LAYOUT, *inputs, *(file.read_bytes() for file in files if file.exists()))
 
 

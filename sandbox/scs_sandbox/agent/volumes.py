@@ -1,8 +1,9 @@
 """Volumes as directories: a volume is one, and lies in the directory of the server that it is attached to.
 
 A server sees its volumes below VOLUMES_TARGET, because that directory of the host is mounted into it for as long as it
-runs; to attach and to detach is to rename. So the content stays, whatever server the volume goes to. There is no block
-device, file system or size limit: volume.json in each says what the volume should have been.
+runs; to attach and to detach is to rename. Beside it is a link with the name that KVM gives a disk. So the content
+stays, whatever server the volume goes to. There is no block device, file system or size limit: volume.json in each says
+what the volume should have been.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ..machines.model import IDENTIFIER
 from .store import write
 
 FACTS = 'volume.json'
+# Of a volume's id, virtio has room for so many characters as serial number of a disk.
+SERIAL = 20
 
 
 class Volumes:
@@ -37,6 +40,7 @@ class Volumes:
             target = self._servers / server / 'volumes' / volume
             found = self._where(volume)
             if found == target:
+                _name(target)  # we may have been killed before
                 return []
             if found is not None and found.parent != self._home:
                 raise _refused('attach', volume, f'it is attached to server {found.parent.parent.name}')
@@ -46,6 +50,7 @@ class Volumes:
             source.mkdir(parents=True, exist_ok=True, mode=0o755)
             write(source / FACTS, {'id': volume, **facts})
             source.rename(target)
+            _name(target)
         return [f'volume {volume} attached to server {server}']
 
     def detach(self, volume: str) -> list[str]:
@@ -59,7 +64,8 @@ class Volumes:
         """Take all volumes out of a server that is about to be removed. Returns what was changed."""
         with self._lock:
             directory = self._servers / server / 'volumes'
-            return [self._take(path) for path in sorted(directory.iterdir())] if directory.is_dir() else []
+            found = directory.iterdir() if directory.is_dir() else ()
+            return [self._take(path) for path in sorted(path for path in found if not path.is_symlink())]
 
     def delete(self, volume: str) -> list[str]:
         """Remove a volume with its content. Returns what was removed. Raises SandboxError when it is attached."""
@@ -79,8 +85,18 @@ class Volumes:
 
     def _take(self, path: Path) -> str:
         self._home.mkdir(exist_ok=True, mode=0o700)
+        _link(path).unlink(missing_ok=True)
         path.rename(self._home / path.name)
         return f'volume {path.name} detached from server {path.parent.parent.name}'
+
+
+def _link(path: Path) -> Path:
+    return path.with_name(f'virtio-{path.name[:SERIAL]}')
+
+
+def _name(path: Path) -> None:
+    if not _link(path).is_symlink():
+        _link(path).symlink_to(path.name)
 
 
 def _check(*identifiers: str) -> None:

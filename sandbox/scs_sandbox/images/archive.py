@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import cache
 from ..errors import SandboxError
 from ..run import run
-from . import build, contents, files, oci, suite
+from . import build, contents, files, oci, storage, suite
 
 # Names of architectures: of the kernel -> of Go and OCI.
 ARCHITECTURES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
@@ -20,7 +20,7 @@ ARCHIVE, FACTS = 'images.tar', 'images.json'
 # Workloads that kubeadm makes once for a whole cluster. While its minor changes, machines of both minors run them, so
 # those of one minor need the images of the other.
 SPANNING = ('kube-proxy', 'coredns/coredns')
-SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py', 'suite.py')
+SOURCES = ('archive.py', 'contents.py', 'files.py', 'oci.py', 'storage.py', 'suite.py')
 
 
 def ensure(kubernetes: str, tools: Path, home: Path | None = None) -> Path:
@@ -94,6 +94,7 @@ def _make(place: Path, kubernetes: str, tools: Path, versions: Mapping[str, str]
     debian = files.ensure(home)
     images = contents.images(wanted, tools / 'bin', versions, debian)
     images += contents.addons(tools / 'bin', versions, debian)
+    images += storage.images(tools / 'bin', versions, debian)
     if suite.PROGRAM in versions:
         minor = kubernetes.rpartition('.')[0]
         images += contents.images(suite.tags(minor).also, tools / 'bin', versions, debian)

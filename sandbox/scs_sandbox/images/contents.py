@@ -38,6 +38,8 @@ ACCOUNTS = (
     Entry('/etc/nsswitch.conf', text='hosts: files dns\n'),
     Entry('/tmp', 0o1777),
 )
+# Mains of ours: small ones whose sources no module proxy serves, or that are not Go elsewhere.
+OWN = frozenset({'pause', 'csi-node-driver-registrar', 'livenessprobe'})
 TOO_OLD = 'build the set of this minor: python3 setup/main.py tools --set node-<minor>'
 
 
@@ -96,7 +98,7 @@ ADDONS = (
 
 def addons(programs: Path, versions: Mapping[str, str], debian: Path) -> list[Image]:
     """The images of addons of clusters: cloud controller manager, metrics server, flannel."""
-    plain, tools = _base(debian), network_layer(debian)
+    plain, tools = plain_layer(debian), network_layer(debian)
     result = []
     for addon in ADDONS:
         reference = f'{addon.name}:{addon.tag or versions[addon.part.program]}'
@@ -112,7 +114,7 @@ def images(references: Sequence[str], programs: Path, versions: Mapping[str, str
     version as in versions.json. debian: tree of unpacked packages (files.ensure). Raises SandboxError for a name that
     nobody here can make.
     """
-    base = _base(debian)
+    base = plain_layer(debian)
     result = []
     for reference in references:
         repository = reference.rpartition(':')[0].partition('/')[2]
@@ -172,7 +174,8 @@ def network_layer(tree: Path) -> tuple[Entry, ...]:
     return (*debian_layer(tree), *(Entry(f'/usr/sbin/{name}', link='xtables-nft-multi') for name in IPTABLES))
 
 
-def _base(debian: Path) -> tuple[Entry, ...]:
+def plain_layer(debian: Path) -> tuple[Entry, ...]:
+    """What a static program needs beside itself."""
     return (*ACCOUNTS, Entry('/etc/ssl/certs/ca-certificates.crt', text=files.certificates(debian)))
 
 
@@ -180,8 +183,8 @@ def stand_in(reference: str, program: str, versions: Mapping[str, str]) -> tuple
     """What is to be said when the program has another version than the tag: `etcd 3.6.14 as 3.6.5-0`."""
     tag = reference.rpartition(':')[2]
     version = versions[program]
-    if program == 'pause':
-        return ('pause: a program of the sandbox',)
+    if program in OWN:
+        return (f'{program}: a program of the sandbox',)
     # Tags of etcd are versions without v and with the number of a build: 3.6.5-0.
     return (
         ()

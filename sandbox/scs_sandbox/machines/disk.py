@@ -21,8 +21,12 @@ from .model import Bind, Image, Server
 
 RESOLVER = '198.19.0.1'  # of the lab; it answers for every other address, too
 RESOLVERS = 3  # the C library reads no more
-CONFIG_DRIVE = 'var/lib/cloud/seed/config_drive/openstack/latest'
+SEED = 'var/lib/cloud/seed/config_drive'
+CONFIG_DRIVE = f'{SEED}/openstack/latest'
 VOLUMES_TARGET = '/var/lib/scs-sandbox/volumes'  # where a server sees its volumes, see agent/volumes.py
+# Where a machine sees volumes and config drive as well, for cinder-csi looks for block devices there; see
+# images/storage.py.
+DISKS, DRIVE = '/dev/disk/by-id', '/dev/disk/by-label/config-2'
 # What a tree of Kubernetes machines looks for, see images.node; other trees do not look.
 NODE_ADDRESS = 'etc/scs-sandbox/node-ip'
 PROVIDED_NETWORK = 'etc/scs-sandbox/cni-provided'
@@ -166,9 +170,13 @@ def binds(place: Place, image: Image, shared: tuple[Bind, ...]) -> tuple[Bind, .
         for name in KERNEL_SETTINGS
     )
     volumes = Bind(place.directory / 'volumes', VOLUMES_TARGET, read_only=False)
-    # Of machines only: what the hypervisor tells them while they run.
-    told = (Bind(place.peers.parent, TOLD),) if image.own else ()
-    return (*private, *told, Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, volumes, *shared)
+    of_machines = (
+        Bind(place.peers.parent, TOLD),
+        Bind(place.directory / 'volumes', DISKS, read_only=False),
+        Bind(place.upper / SEED, DRIVE),
+    )
+    common = (Bind(place.directory / 'proc/meminfo', '/proc/meminfo'), *kernel, volumes, *shared)
+    return (*private, *(of_machines if image.own else ()), *common)
 
 
 def create(place: Place, server: Server, image: Image) -> None:

@@ -27,11 +27,12 @@ PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Lab:
-    """A sandbox, and the plane that runs in it. name: of the sandbox; state: of the plane."""
+    """A sandbox and the plane in it. name: of the sandbox; state: of the plane, wish: words for its start."""
 
     name: str
     state: Path
     tools: Path
+    wish: tuple[str, ...] = ()
 
     def run(
         self, *words: str | Path, seconds: float, env: Mapping[str, str] | None = None
@@ -68,7 +69,7 @@ class Lab:
         return result.stdout
 
     def plane_up(self, *more: str | Path) -> None:
-        self.done('plane', 'up', '--state', self.state, '--tools', self.tools, *more)
+        self.done('plane', 'up', '--state', self.state, '--tools', self.tools, *self.wish, *more)
 
     def kill(self, process: str) -> None:
         """SIGKILL to one process of the plane."""
@@ -130,13 +131,17 @@ class Run:
         assert old in content, f'{file} lacks {old!r}'
         path.write_text(content.replace(old, new), encoding='utf-8')
 
-    def publish(self) -> None:
-        """Everything before deploy. The plane is recorded as the run's own, so that its death is noticed."""
+    def publish(self, *chosen: str, charts: Path | None = None) -> None:
+        """Everything before deploy. The plane is recorded as the run's own, so that its death is noticed.
+
+        chosen: further words for discover. charts: where those are that the stack does not carry.
+        """
         run = ['--run', self.directory]
         checkout = ['--checkout', self.place / 'checkout']
-        self.lab.done('discover', *run, *checkout, '--run-id', self.id, '--cloud', 'sandbox')
+        self.lab.done('discover', *run, *checkout, '--run-id', self.id, '--cloud', 'sandbox', *chosen)
         self.lab.plane_up(*run)
-        for words in (['check', *run], ['build', *run]):
+        mirror = ['--charts', charts] if charts else []
+        for words in (['check', *run, *mirror], ['build', *run]):
             self.lab.done(*words)
         self.lab.done('publish', *run, '--registry', REGISTRY, '--ca', self.lab.state / 'pki/bundle.crt')
 
@@ -202,10 +207,10 @@ class Run:
         return list(json.loads(done.stdout))
 
 
-def new_run(lab: Lab, place: Path) -> Run:
-    """A run on a fresh copy of the example; nothing is asked of anybody yet."""
+def new_run(lab: Lab, place: Path, checkout: Path = ROOT / 'examples/cluster-stacks') -> Run:
+    """A run on a fresh copy of the example, or of another checkout; nothing is asked of anybody yet."""
     place.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(ROOT / 'examples/cluster-stacks', place / 'checkout')
+    shutil.copytree(checkout, place / 'checkout')
     return Run(lab, place, str(uuid.uuid4()))
 
 

@@ -89,7 +89,7 @@ def test_sets_take_their_minor_from_their_name() -> None:
     sets = programs.sets()
     assert next(iter(sets)) == 'plane'
     node = sets['node-1.34']
-    assert node.includes == ('machine', 'addons', 'test-images')
+    assert node.includes == ('machine', 'addons', 'storage', 'test-images')
     assert set(node.programs) >= {'kubelet', 'kubeadm', 'kubectl', 'kube-apiserver', 'kube-scheduler', 'kube-proxy'}
     for name, group in sets.items():
         minor = name.partition('node-')[2]

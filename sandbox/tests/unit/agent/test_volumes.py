@@ -28,8 +28,10 @@ def test_the_content_stays_on_the_way_to_another_server(state: Path) -> None:
     here, there = (state / 'servers' / server / 'volumes' / VOLUME for server in (ONE, TWO))
     assert json.loads((here / FACTS).read_text()) == {'id': VOLUME, 'size_gb': 3, 'device': '/dev/vdb'}
     (here / 'data').write_text('kept')
+    link = here.parent / f'virtio-{VOLUME[:20]}'
+    assert (link / 'data').read_text() == 'kept', 'as KVM names its disk'
     assert volumes.detach(VOLUME)
-    assert not here.exists()
+    assert list(here.parent.iterdir()) == []
     volumes.attach(TWO, VOLUME, {'size_gb': 4})
     assert (there / 'data').read_text() == 'kept'
     assert json.loads((there / FACTS).read_text())['size_gb'] == 4
@@ -39,7 +41,10 @@ def test_repeating_changes_nothing(state: Path) -> None:
     volumes = Volumes(state)
     assert volumes.detach(VOLUME) == []
     volumes.attach(ONE, VOLUME, {})
+    link = state / 'servers' / ONE / 'volumes' / f'virtio-{VOLUME[:20]}'
+    link.unlink()
     assert volumes.attach(ONE, VOLUME, {}) == []
+    assert link.is_symlink(), 'it is made up for'
     volumes.detach(VOLUME)
     assert volumes.detach(VOLUME) == []
     assert volumes.delete(VOLUME) == [f'volume {VOLUME}']

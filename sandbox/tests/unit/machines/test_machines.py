@@ -269,9 +269,13 @@ def test_a_disk_is_made_once_and_a_half_made_one_again(tmp_path: Path) -> None:
 
 def test_binds_end_with_what_is_shared(tmp_path: Path) -> None:
     found = disk.binds(disk.Place(tmp_path), Image(tmp_path, ('/var/lib/etcd',)), (Bind(Path('/tools'), '/opt/tools'),))
-    assert [bind.target for bind in found][:3] == ['/var/lib/etcd', disk.TOLD, '/proc/meminfo']
+    targets = [bind.target for bind in found]
+    assert targets[:5] == ['/var/lib/etcd', disk.TOLD, disk.DISKS, disk.DRIVE, '/proc/meminfo']
     assert found[-1] == Bind(Path('/tools'), '/opt/tools', read_only=True)
     assert not found[0].read_only
+    plain = [bind.target for bind in disk.binds(disk.Place(tmp_path), Image(tmp_path), ())]
+    assert disk.VOLUMES_TARGET in plain
+    assert disk.DISKS not in plain, 'only machines have something that looks for disks'
 
 
 def test_meminfo_shows_the_flavor() -> None:
