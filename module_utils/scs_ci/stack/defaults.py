@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from .clusterclass import Variable, cluster_classes
 from .given import given_values
 from .model import Stack, scalars
+from .objects import class_objects
 from .yamltext import Scalar
 
 # Fields of schemas that describe a value instead of giving one.
 GIVING = 'default'
+INFRASTRUCTURE = 'infrastructure.cluster.x-k8s.io'
 
 
 @dataclass(frozen=True)
 class Default:
-    """A value in force. keys: its path, for a variable the name of the variable first; of: 'variable' or 'values'."""
+    """A value in force. keys: its path, for a variable the name of the variable first.
+
+    of: 'variable', 'values', or 'template' for what stands in a template of the class itself.
+    """
 
     of: str
     keys: tuple[str, ...]
@@ -31,8 +36,10 @@ class Default:
 
 
 def defaults(stack: Stack) -> tuple[Default, ...]:
-    """Defaults of class variables, and values of the class chart and of addon charts."""
-    return (*variable_defaults(stack), *chart_values(stack))
+    """Defaults of class variables, values of all charts, and what templates of the class say without either."""
+    given = (*variable_defaults(stack), *chart_values(stack))
+    texts = {default.text for default in given}
+    return (*given, *(literal for literal in literals(stack) if literal.text not in texts))
 
 
 def variable_defaults(stack: Stack) -> Iterator[Default]:
@@ -59,3 +66,19 @@ def chart_values(stack: Stack) -> Iterator[Default]:
         for given in given_values(stack, chart):
             for keys, node in scalars(given.root):
                 yield Default('values', keys, node.text, given.file, node.line + given.offset)
+
+
+def literals(stack: Stack) -> Iterator[Default]:
+    """Scalars that the class chart prints into templates of the infrastructure, and values of patches."""
+    for found in class_objects(stack):
+        if found.group == INFRASTRUCTURE:
+            for keys, node in scalars(found.root.get('spec')):
+                place = found.place(stack, node)
+                yield Default('template', keys, node.text, place.file, place.line)
+    for found_class in cluster_classes(stack):
+        for patch in found_class.patches:
+            for operation in (o for definition in patch.definitions for o in definition.operations):
+                for keys, node in scalars(operation.value):
+                    place = found_class.object.place(stack, node)
+                    name = operation.path.rsplit('/', 1)[-1]
+                    yield Default('template', (name, *keys), node.text, place.file, place.line)

@@ -159,7 +159,7 @@ def test_the_command_alone(checkout: Path, tools: Path) -> None:
 def test_formats_selection_baseline_and_exceptions_of_the_command(checkout: Path, tools: Path, tmp_path: Path) -> None:
     line = edit(checkout, 'cluster-class/Chart.yaml', '1-34', '1-33')
     stack = checkout / STACK
-    command = ['check', checkout, '--tools', tools]
+    command = ['check', checkout, '--tools', tools, '--date', '2026-05-04']
 
     as_json = scs_ci(*command, '--format', 'json')
     (tmp_path / 'baseline.json').write_text(as_json.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def test_one_directory_per_minor(helm: Helm, tmp_path: Path) -> None:
     (stack_directory / 'stack.yaml').write_text(
         'provider: openstack\nclusterStackName: minors\nkubernetesVersion: 1.34\n'
     )
-    (base / 'image-manager.yaml').write_text('images: [{versions: [{version: v1.34.9}, {version: v1.34.10}]}]\n')
+    listed = [
+        {'version': f'v1.34.{n}', 'url': f'https://images.example/kube-v1.34.{n}.qcow2', 'checksum': str(n % 10) * 64}
+        for n in (9, 10)
+    ]
+    (base / 'image-manager.yaml').write_text(json.dumps({'images': [{'name': 'image', 'versions': listed}]}))
     chart = stack_directory / 'cluster-class/Chart.yaml'
     chart.write_text(chart.read_text().replace('openstack-example-1-34-cluster-class', 'replaced-by-the-build'))
     (place,) = discover.find(tmp_path / 'checkout')

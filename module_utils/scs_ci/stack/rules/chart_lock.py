@@ -47,7 +47,8 @@ def _lock(chart: Chart) -> Iterable[Hit]:
         elif _place(entry.repository) != _place(wanted.repository):
             message = f'{name} is locked from {entry.repository}, but {chart.meta.path} takes it from elsewhere'
             message += ': run helm dependency update'
-            yield Hit(file, entry.line, message, seen=entry.repository, wanted=wanted.repository)
+            # a packed chart is rendered all the same; only who builds the dependencies anew is told to lock again
+            yield Hit(file, entry.line, message, entry.repository, wanted.repository, severity=Severity.WARNING)
     for key, entry in declared.items():
         if key not in locked:
             message = f'{entry.name} is missing in {file}: run helm dependency update'

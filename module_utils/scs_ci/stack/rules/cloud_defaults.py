@@ -46,7 +46,7 @@ def check(stack: Stack) -> Iterable[Hit]:
 def _identifier(default: Default) -> Iterator[Hit]:
     match = UUID.search(default.text)
     if match and default.name != 'uid':
-        message = f'{default.name} has the id of a resource as its default, which one cloud has: leave it unset'
+        message = f'{default.name} is the id of a resource, which only one cloud has: leave it unset'
         yield Hit(default.file, default.line, message, seen=match[0])
 
 
@@ -107,6 +107,16 @@ def _example(name: str, default: str, bad: bool = True) -> Example:
     return Example({CLASS: text}, rendered=_class(name, default), hits=((CLASS, 11),) if bad else ())
 
 
+def _template(field: str, value: str, *lines: int) -> Example:
+    text = (
+        'apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackClusterTemplate\nmetadata:\n  name: x\n'
+        f'spec:\n  template:\n    spec:\n      {field}: {value}\n'
+    )
+    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
+    hits = tuple((CLASS, line) for line in lines)
+    return Example({CLASS: text}, rendered={'cluster-class': source + text}, hits=hits)
+
+
 _VALUES = 'cluster-class/values.yaml'
 
 RULE = Rule(
@@ -121,12 +131,14 @@ RULE = Rule(
         _example('controlPlaneAvailabilityZones', '["az-west-1"]'),
         Example({_VALUES: 'cloud:\n  region: RegionOne\n'}, hits=((_VALUES, 2),)),
         Example({_VALUES: 'auth_url: https://api.cloud.example:5000/v3\n'}, hits=((_VALUES, 1),)),
+        _template('externalNetwork', '{id: ebfe5546-f09f-4f42-ab54-094e457d42ec}', 8),
         Example({_VALUES: 'restrict: [203.0.114.0/24]\n'}, hits=((_VALUES, 1),)),
     ),
     good=(
         _example('external_id', '""', bad=False),
         _example('dnsNameservers', '["9.9.9.9"]', bad=False),
         _example('nodeCIDR', '"10.8.0.0/20"', bad=False),
+        _template('managedSubnets', '[{cidr: 10.8.0.0/20}]'),
         Example({_VALUES: 'region: ""\nidentityRef:\n  cloudName: openstack\nbind: 0.0.0.0\n'}),
     ),
 )

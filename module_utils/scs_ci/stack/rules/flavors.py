@@ -25,9 +25,9 @@ CLASS = 'cluster-class/templates/class.yaml'
 def check(stack: Stack) -> Iterable[Hit]:
     found = defaults(stack)
     flavors = [d for d in found if 'flavor' in d.name.lower() and d.text not in PLACEHOLDERS and '{{' not in d.text]
-    variables = {d.name for d in found if d.of == 'variable'}
+    variables = {d.name for d in found if d.of == 'variable' and 'flavor' in d.name.lower()}
     for flavor in flavors:
-        replaced = flavor.of == 'values' and flavor.name in variables
+        replaced = flavor.name in variables if flavor.of == 'values' else flavor.of == 'template' and bool(variables)
         yield from _mandatory(flavor, replaced)
         if flavor.of == 'variable':
             yield from _root_disk(stack, flavor, found)
@@ -108,6 +108,16 @@ def _example(variables: dict[str, str], *lines: int, files: dict[str, str] | Non
     return Example({CLASS: text, **(files or {})}, rendered={'cluster-class': source + text}, hits=hits)
 
 
+def _machine(flavor: str, *lines: int) -> Example:
+    text = (
+        'apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackMachineTemplate\nmetadata:\n  name: x\n'
+        f'spec:\n  template:\n    spec:\n      flavor: {flavor}\n'
+    )
+    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
+    hits = tuple((CLASS, line) for line in lines)
+    return Example({CLASS: text}, rendered={'cluster-class': source + text}, hits=hits)
+
+
 _VALUES = 'cluster-class/values.yaml'
 _IMAGE = 'kind: Image\nspec:\n  resource:\n    properties:\n      minDiskGB: 20\n'
 
@@ -123,10 +133,12 @@ RULE = Rule(
         _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '0'}, 10),
         _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '10'}, 14, files={'image.yaml': _IMAGE}),
         Example({_VALUES: 'worker_flavor: SCS-2V-4-20\n'}, hits=((_VALUES, 1),)),
+        _machine('SCS-2V-4-20', 8),
     ),
     good=(
         _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '25'}, files={'image.yaml': _IMAGE}),
         _example({'controller_flavor': 'SCS-2V-4-20s'}),
         Example({_VALUES: 'worker_flavor: overridden-by-patch\n'}),
+        _machine('overridden-by-patch'),
     ),
 )
