@@ -13,8 +13,8 @@ import yaml
 
 # The C parser is ten times as fast; it is missing only where PyYAML was built without libyaml.
 _LOADER: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-# A document of more nodes, counted with aliases expanded, is a bomb or no cluster stack.
-MOST_NODES = 500_000
+# A document of more nodes, counted with aliases expanded, is a bomb or no cluster stack; the largest one has 17,000.
+MOST_NODES = 200_000
 # Deeper nesting would exhaust the stack of the interpreter before it helps anybody.
 DEEPEST = 200
 # The parser's C code recurses per level, hence a cheap look at the text before it sees it.

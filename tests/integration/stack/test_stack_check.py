@@ -285,4 +285,4 @@ def test_a_template_that_never_ends_is_a_finding(helm: Helm, checkout: Path, mon
     (found,) = run_rules(render_stack(discover.load(checkout, PLACE), helm, ChartSource(checkout)))
 
     assert found.rule == 'renders'
-    assert 'helm did not end within 2 s' in found.message
+    assert 'did not end within 2 s' in found.message
