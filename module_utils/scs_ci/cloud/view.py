@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import Problem
-from . import failures
+from . import choose, failures, observe
 from .connect import Cloud
 
 
@@ -29,6 +29,14 @@ class View:
             return None
         fault = (found.fault or {}).get('message') or ''
         return {'id': found.id, 'name': found.name, 'status': found.status, 'fault': fault}
+
+    def simulated(self, server_id: str) -> tuple[str, ...]:
+        """What is not real about a server, as its image says; nothing of one that is gone or boots from a volume."""
+        with failures.cloud_errors('cannot look at', f'image of server {server_id}'):
+            found = self._sdk.compute.find_server(server_id, ignore_missing=True)
+            image_id = ((found.image if found else None) or {}).get('id')
+            image = self._sdk.image.find_image(image_id, ignore_missing=True) if image_id else None
+        return choose.simulated_of(observe.image(image)) if image else ()
 
     def console(self, server_id: str) -> str:
         """What the cloud still has of the server's serial console, all of it: the cause is often at the beginning."""

@@ -15,7 +15,7 @@ from . import gather, objects, probing, stage, target
 from .deployment import Deployment, Rendered, Setup, first, watch
 from .finish import cluster_of, finish, kubeconfig, machine_count
 from .kinds import CLUSTERS, CLUSTERS_V2, CONTROL_PLANES_V2, OPENSTACK, Object, belongs, name_of
-from .machines import endpoint_complaints
+from .machines import endpoint_complaints, instance
 from .objects import CREDENTIALS_LABEL, Release
 from .stage import USABLE
 from .target import Target
@@ -164,7 +164,9 @@ def _change(run: Deployment, change: Object, roll: bool, before: Sequence[str], 
         return {**found, 'settled': replaced or run.clock.monotonic() >= settled}
 
     watch(run, 'Upgrade', f'upgrade of {run.cluster}', look)
-    run.state.facts['replaced'] = sum(name not in before for name in map(name_of, _machines(run)))
+    new = [name for name in map(name_of, _machines(run)) if name not in before]
+    run.state.facts['replaced'] = len(new)
+    run.state.simulated.update(_simulated(run, new))
     run.step('machines upgraded', started)
 
 
@@ -188,6 +190,19 @@ def _look(run: Deployment, before: Sequence[str], replaced: bool, count: int, en
         'minor': minor(run.release.kubernetes),
         'lost': endpoint.lost(),
     }
+
+
+def _simulated(run: Deployment, names: Sequence[str]) -> set[str]:
+    """What images of new machines say is not real: those of another version were not asked before the run."""
+    if run.setup.view is None:
+        return set()
+    objects = gather.of_cluster(run.setup.api, run.setup.space, run.cluster)
+    servers = [server for name in names if (server := instance(name, objects))]
+    try:
+        return {part for server in servers for part in run.setup.view.simulated(server)}
+    except Problem as problem:
+        run.state.say(f'cannot tell what is simulated below the new machines: {problem.reason}')
+        return set()
 
 
 def _roll(run: Deployment) -> None:

@@ -20,9 +20,10 @@ class Item(SimpleNamespace):
 
 
 SERVER = Item(
-    id='s1', name='c0-abc', status='ERROR', fault={'message': 'No valid host'}, addresses={'n': [{'a': None}]}
-)
-OTHER = Item(id='s2', name='d0-abc', status='ACTIVE', fault=None)
+    id='s1', name='c0-abc', status='ERROR', fault={'message': 'No valid host'}, addresses={'n': [{'a': None}]},
+    image={'id': 'i1'},
+)  # fmt: skip
+OTHER = Item(id='s2', name='d0-abc', status='ACTIVE', fault=None, image=None)
 PORT = Item(id='p1', name='', device_id='s1', description='')
 ADDRESS = Item(id='f1', name='198.18.1.9', port_id=None, status='DOWN', description='made for c0')
 
@@ -55,6 +56,17 @@ def test_servers() -> None:
     assert (view().server('s2') or {})['fault'] == ''
     assert view().server('s3') is None
     assert view().console('s1') == 'console of s1'
+
+
+def test_images_say_what_is_simulated_below_a_server() -> None:
+    asked = view()
+    unset = dict.fromkeys(('status', 'visibility', 'is_hidden', 'min_disk', 'min_ram', 'size', 'created_at'))
+    image = SimpleNamespace(
+        id='i1', name='n', properties={'scs_ci_simulated': 'a,b'}, to_dict=lambda original_names: {}, **unset
+    )
+    asked._sdk.image = SimpleNamespace(find_image=lambda key, ignore_missing: {'i1': image}.get(key))
+    assert asked.simulated('s1') == ('a', 'b')
+    assert asked.simulated('s2') == asked.simulated('s3') == ()
 
 
 def test_addresses() -> None:

@@ -154,6 +154,8 @@ class Cloudy(Played):
             self.applied.append(obj)
             if 'rollout' in (obj.get('spec') or {}) and self.rolls:
                 self.objects['Machine'] = [machine('c'), machine('d')]
+                server = {'kind': 'OpenStackServer', 'status': {'instanceID': 'id-of-c'}}
+                self.objects['OpenStackServer'] = [{**server, 'metadata': {'name': 'c', 'labels': LABELS}}]
         return obj
 
 
@@ -168,6 +170,12 @@ class View:
 
     def server(self, _: str) -> None:
         return None
+
+    def console(self, _: str) -> str:
+        return ''
+
+    def simulated(self, server: str) -> tuple[str, ...]:
+        return ('hypervisor', f'image of {server}')
 
     def resources(self, _: str) -> dict[str, Any]:
         return {}
@@ -238,6 +246,7 @@ def test_an_upgrade_to_the_same_content_rolls_all_machines(tmp_path: Path) -> No
     assert record.facts['to']['how'] == target.AGAIN
     assert record.facts['to']['class'] == NEW
     assert (record.facts['rolled'], record.facts['replaced']) == ('by request', 2)
+    assert record.simulated == ('hypervisor', 'image of id-of-c'), 'as the images of the new machines say'
     assert record.facts['probe'] == 'through load balancer http://192.0.2.1/health'
     assert [entry['name'] for entry in record.facts['probes']] == ['workload', 'API server']
     assert [entry['lost'] for entry in record.facts['probes']] == [0, 0]
