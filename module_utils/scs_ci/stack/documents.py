@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .model import Stack
+from .statements import LONGEST_LINE, source_text
 from .yamltext import Broken, Document, parse
 
 FENCE = re.compile(r'^(?P<indent>\s*)(?P<fence>```+|~~~+)\s*(?P<language>[\w+-]*)')
@@ -45,7 +46,7 @@ def documents(stack: Stack) -> tuple[str, ...]:
 
 def blocks(stack: Stack, file: str) -> tuple[Block, ...]:
     """The fenced blocks of a document; one that is not closed ends with the file."""
-    return _blocks(file, stack.text(file))
+    return _blocks(file, source_text(stack, file))
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +62,7 @@ def _blocks(file: str, text: str) -> tuple[Block, ...]:
             found.append(Block(file, opened[0]['language'].lower(), opened[1], tuple(lines)))
             opened = None
         else:
-            lines.append(line.removeprefix(opened[0]['indent']))
+            lines.append(line.removeprefix(opened[0]['indent'])[:LONGEST_LINE])
     if opened is not None:
         found.append(Block(file, opened[0]['language'].lower(), opened[1], tuple(lines)))
     return tuple(found)

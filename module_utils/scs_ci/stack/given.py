@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .model import Chart, Stack
+from .statements import source_text
 from .yamltext import Broken, Map, Node, Scalar, parse
 
 OLD_OVERWRITE = 'cluster-addon-values.yaml'
-ACTION = re.compile(r'\{\{.*?\}\}', re.DOTALL)
 # Lines that print nothing themselves: control structures and definitions.
 CONTROL = re.compile(r'^\s*(?:\{\{[^}]*\}\}\s*)+$')
 VALUES_LINE = re.compile(r'^values:\s*[|>][-+]?\s*$')
@@ -31,7 +31,7 @@ def given_values(stack: Stack, chart: Chart) -> Iterator[Given]:
         yield Given(chart.values.path, chart.values.root)
     overwrite = f'{chart.path}/overwrite.yaml' if stack.addon_layout == 'stages' else OLD_OVERWRITE
     if overwrite in stack.files:
-        yield from _template(overwrite, stack.text(overwrite))
+        yield from _template(overwrite, source_text(stack, overwrite))
 
 
 def _template(file: str, text: str) -> Iterator[Given]:
@@ -51,10 +51,19 @@ def _template(file: str, text: str) -> Iterator[Given]:
 
 def _keep_lines(text: str) -> list[str]:
     """The lines with a word in place of what actions print, and nothing in place of control structures."""
-    joined = ACTION.sub(lambda found: 'x' + '\n' * found[0].count('\n'), text)
     original = text.split('\n')
-    lines = joined.split('\n')
+    lines = ''.join(_without_actions(text)).split('\n')
     return ['' if i < len(original) and CONTROL.match(original[i]) else line for i, line in enumerate(lines)]
+
+
+def _without_actions(text: str) -> Iterator[str]:
+    """The text with x for each action and the line ends in it; an action that is not closed stays as it is."""
+    at = 0
+    while (start := text.find('{{', at)) >= 0 and (end := text.find('}}', start)) >= 0:
+        yield text[at:start]
+        yield 'x' + '\n' * text.count('\n', start, end)
+        at = end + 2
+    yield text[at:]
 
 
 def node_at(given: Given, path: tuple[str, ...]) -> tuple[Node, int] | None:

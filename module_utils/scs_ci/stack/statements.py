@@ -12,6 +12,9 @@ from .yamltext import List, Map, Node, Scalar
 
 # Lists of image managers name images of many versions on purpose; so does the table that generators read.
 OF_MANY = frozenset({'kubernetes.yaml', 'image-manager.yaml', 'versions.yaml'})
+# Sources are written by people: templates of 100 kB are the largest that there are.
+MOST_BYTES = 1024 * 1024
+LONGEST_LINE = 2_000
 # Names and addresses of node images, as the community builds and publishes them.
 IMAGE = re.compile(r'(?:capi-image[- ]|kube-|kindest/node:)(v?\d+\.\d+(?:\.\d+)?)(?!\w*\d)(?!\.\d)')
 # Fields whose value is a Kubernetes version; `version` alone is one only in the topology of a Cluster.
@@ -41,7 +44,7 @@ def statements(stack: Stack) -> Iterator[Statement]:
         if path in stack.yaml:
             yield from _in_yaml(stack, stack.yaml[path])
         elif is_source(path):
-            yield from in_lines(stack, path, without_prose(stack.text(path)))
+            yield from in_lines(stack, path, without_prose(source_text(stack, path)))
 
 
 def is_source(path: str) -> bool:
@@ -49,6 +52,12 @@ def is_source(path: str) -> bool:
     if '/charts/' in path or path.endswith(('.tgz', '.tpl', '.lock', '.helmignore')):
         return False
     return path.startswith((f'{CLASS_DIR}/', f'{ADDON_DIR}/', 'node-image')) or '/' not in path
+
+
+def source_text(stack: Stack, path: str) -> str:
+    """Text of a source, '' for what nobody writes by hand: large files, and those with zero bytes."""
+    content = stack.files.get(path, b'')
+    return '' if len(content) > MOST_BYTES or b'\0' in content else stack.text(path)
 
 
 def in_lines(stack: Stack, file: str, lines: Iterator[tuple[int, str]]) -> Iterator[Statement]:
@@ -75,7 +84,10 @@ def _family(provider: str, name: str) -> str:
 
 
 def without_prose(text: str) -> Iterator[tuple[int, str]]:
-    """(number, line) of the lines that are no comment and no description, block scalars of descriptions included."""
+    """(number, line) of the lines that are no comment and no description, block scalars of descriptions included.
+
+    Of lines longer than anybody writes only the beginning is looked at.
+    """
     deeper_than = -1
     for number, line in enumerate(text.split('\n'), start=1):
         indent = len(line) - len(line.lstrip(' '))
@@ -86,7 +98,7 @@ def without_prose(text: str) -> Iterator[tuple[int, str]]:
         if match:
             deeper_than = len(match['indent'])
         elif not line.lstrip().startswith('#'):
-            yield number, line
+            yield number, line[:LONGEST_LINE]
 
 
 def _in_yaml(stack: Stack, file: YamlFile) -> Iterator[Statement]:

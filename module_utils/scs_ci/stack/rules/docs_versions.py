@@ -9,7 +9,7 @@ from ...core.records import Severity
 from ..documents import blocks, documents
 from ..model import Stack
 from ..rule import Example, Hit, Rule
-from ..statements import in_text
+from ..statements import in_text, source_text
 from ..versions import Kubernetes, parse_kubernetes
 
 # What users copy: a ClusterStack's version, a Cluster's version, a variable of the shell that is put into one of them.
@@ -28,7 +28,7 @@ def check(stack: Stack) -> Iterable[Hit]:
         return
     for path in documents(stack):
         inside = {n for b in blocks(stack, path) for n in range(b.line, b.line + len(b.lines))}
-        for number, line in enumerate(stack.text(path).split('\n'), start=1):
+        for number, line in enumerate(source_text(stack, path).split('\n'), start=1):
             yield from _fields(path, number, line, version)
             # outside of blocks an older version may well be talked about
             if number in inside or FIRST_CLASS.match(line):

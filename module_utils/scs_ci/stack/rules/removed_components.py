@@ -11,7 +11,7 @@ from ..documents import documents
 from ..images import CSPO_LIST
 from ..model import Stack
 from ..rule import BASE, Example, Hit, Rule
-from ..statements import is_source
+from ..statements import is_source, source_text
 
 # How many further lines a message names.
 SHOWN = 8
@@ -47,7 +47,7 @@ COMPONENTS = (
 def check(stack: Stack) -> Iterable[Hit]:
     sources = (path for path in stack.files if is_source(path) and not path.lower().endswith('.md'))
     for path in (*sources, *documents(stack)):
-        lines = stack.text(path).split('\n')
+        lines = source_text(stack, path).split('\n')
         for component in COMPONENTS:
             yield from _in_file(path, lines, component)
     config = stack.yaml.get(stack.kubernetes.file)

@@ -9,7 +9,7 @@ from ...core.records import Severity
 from ..documents import SHELL_LANGUAGES, Block, blocks, documents
 from ..model import CLASS_DIR, Stack
 from ..rule import Example, Hit, Rule
-from ..statements import without_prose
+from ..statements import source_text, without_prose
 
 README = 'README.md'
 TEMPLATE = f'{CLASS_DIR}/templates/class.yaml'
@@ -34,7 +34,7 @@ def check(stack: Stack) -> Iterable[Hit]:
                 yield from _commands(block)
     for path in stack.files:
         if path.startswith(f'{CLASS_DIR}/templates/'):
-            yield from _addresses(path, without_prose(stack.text(path)))
+            yield from _addresses(path, without_prose(source_text(stack, path)))
 
 
 def _addresses(file: str, lines: Iterable[tuple[int, str]]) -> Iterator[Hit]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ...core.records import Severity
 from ..model import Stack
 from ..rule import Example, Hit, Rule
-from ..statements import is_source, without_prose
+from ..statements import is_source, source_text, without_prose
 from ..versions import Kubernetes, parse_kubernetes
 
 # An image as the community's builder names it: Ubuntu release, Kubernetes version.
@@ -24,7 +24,7 @@ IMAGE_FILE = 'image.yaml'
 def check(stack: Stack) -> Iterable[Hit]:
     for path in stack.files:
         if is_source(path) and not path.lower().endswith('.md'):
-            yield from _file(path, list(without_prose(stack.text(path))))
+            yield from _file(path, list(without_prose(source_text(stack, path))))
 
 
 def _file(path: str, lines: list[tuple[int, str]]) -> Iterable[Hit]:
