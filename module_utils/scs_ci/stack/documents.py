@@ -13,7 +13,9 @@ from .yamltext import Broken, Document, parse
 
 FENCE = re.compile(r'^(?P<indent>\s*)(?P<fence>```+|~~~+)\s*(?P<language>[\w+-]*)')
 HEREDOC = re.compile(r'<<-?\s*(?P<quote>["\']?)(?P<word>\w+)(?P=quote)')
-EXPORT = re.compile(r'^\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>"[^"]*"|\'[^\']*\'|\S*)')
+EXPORT = re.compile(r'(?:^|[\s;&(])(?P<name>[A-Za-z_]\w*)=(?P<value>"[^"]*"|\'[^\']*\'|[^\s;&]*)')
+# Other ways by which a variable gets a value that nobody can read here.
+ASSIGNED = re.compile(r'\b(?:for|read(?:\s+-\w+(?:\s+"[^"]*")?)*)\s+(?P<name>[A-Za-z_]\w*)')
 VARIABLE = re.compile(r'\$(?:\{(?P<braced>[A-Za-z_]\w*)(?P<more>[^}]*)\}|(?P<plain>[A-Za-z_]\w*))')
 YAML_LANGUAGES = ('yaml', 'yml')
 SHELL_LANGUAGES = ('sh', 'bash', 'shell', 'console', 'zsh', '')
@@ -73,9 +75,8 @@ def exports(stack: Stack, file: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for block in blocks(stack, file):
         for _, line in outside_heredocs(block) if block.language in SHELL_LANGUAGES else ():
-            match = EXPORT.match(line)
-            if match:
-                found[match['name']] = match['value'].strip('"\'')
+            found |= {match['name']: '' for match in ASSIGNED.finditer(line)}
+            found |= {match['name']: match['value'].strip('"\'') for match in EXPORT.finditer(line)}
     return found
 
 

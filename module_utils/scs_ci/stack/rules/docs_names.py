@@ -22,6 +22,7 @@ from ..rule import Example, Hit, Rule
 
 README = 'README.md'
 KUBECONFIG = re.compile(r'clusterctl\s+get\s+kubeconfig\s+(?P<words>[^|>;&]*)')
+SOURCED = re.compile(r'\s*(?:source|\.)\s+\S')
 NAMESPACE = re.compile(r'(?:-n|--namespace)[ =](\S+)')
 # Set by shells and their users' systems, or by the credentials that OpenStack's own files set.
 GIVEN = re.compile(r'PWD|HOME|USER|PATH|SHELL|TMPDIR|HOSTNAME|RANDOM|UID|EDITOR|KUBECONFIG|XDG_\w+|OS_\w+|[a-z]\w*|_')
@@ -37,10 +38,12 @@ def check(stack: Stack) -> Iterable[Hit]:
                 made.setdefault(sample.file, set()).add(name)
     for file in documents(stack):
         known = exports(stack, file)
+        # what a file that is read in sets is not known here
+        sourced = any(SOURCED.match(line) for block in blocks(stack, file) for line in block.lines)
         for block in blocks(stack, file):
             if block.language in SHELL_LANGUAGES:
                 yield from _kubeconfig(block, known, made.get(file, set()))
-                yield from _unset(block, known)
+                yield from _unset(block, known) if not sourced else ()
 
 
 def _kubeconfig(block: Block, known: dict[str, str], made: set[tuple[str, str]]) -> Iterator[Hit]:
@@ -95,6 +98,8 @@ RULE = Rule(
     good=(
         Example({README: f'{_CLUSTER}{_GET}my-cluster > /tmp/kubeconfig\n```\n'}),
         Example({README: f'{_EXPORT}{_CLUSTER.replace("my-cluster", "$NAME")}{_GET}${{NAME}}\n```\n'}),
+        Example({README: '```sh\nexport A=1 B=2; read -p "x" C\necho $A $B $C\n```\n'}),
+        Example({README: '```sh\n. ./settings\necho $A\n```\n'}),
         Example({README: '```sh\nls ${HOME}/${DIR:-x}; for i in 1 2; do echo $i; done\n```\n'}),
     ),
 )
