@@ -13,7 +13,7 @@ import pytest
 import yaml
 from stack_tools import ROOT
 
-from scs_ci.core.records import Severity
+from scs_ci.core.records import Finding, Severity
 from scs_ci.stack import discover
 from scs_ci.stack.charts import ChartSource
 from scs_ci.stack.check import run_rules
@@ -35,11 +35,17 @@ TRUE_ERRORS = {
     ('providers/docker/scs/clusterstack.yaml', 9, 'versions-agree'),
     # `allowedCIDRs: {{ .Values.restrict_kubeapi }}` prints a list of two as a list of one text
     ('providers/openstack/scs/cluster-class/templates/openstack-cluster-template.yaml', 14, 'printed-bare'),
+    # the default of the variable is '', the patch is always on, and Cluster API 1.12 wants at least one character
+    ('providers/docker/scs/cluster-class/templates/cluster-class.yaml', 62, 'class-results'),
+    # oidcConfig adds below apiServer.extraArgs, and the template has `apiServer: {}`: who sets it gets no cluster
+    ('providers/openstack/scs2/cluster-class/templates/cluster-class.yaml', 822, 'class-patches'),
 }
 # Cases whose defect the rules of today state, and the rule that does; 06 is a warning, for documents are not deployed.
 FOUND = {
     '01-class-chart-name': 'class-chart-name',
+    '02-orc-image-hardware': 'object-schema',
     '03-chart-lock': 'chart-lock',
+    '04-mixed-api-versions': 'class-results class-patches',
     '05-components-versions': 'versions-agree',
     '06-readme-version': 'docs-versions',
 }
@@ -63,6 +69,11 @@ def test_the_main_branch_has_no_error_that_is_not_true(helm: Helm, tmp_path: Pat
     assert all(r.parts and not r.unavailable for stack in stacks for r in stack.renderings)
 
 
+def _states(finding: Finding, case: str) -> bool:
+    # a warning says that the class may be right
+    return finding.rule in FOUND[case].split() and (finding.severity is Severity.ERROR or case.startswith('06'))
+
+
 @pytest.mark.parametrize('case', FOUND)
 def test_past_defects_are_found_at_their_lines_and_not_after_they_were_corrected(
     helm: Helm, tmp_path: Path, case: str
@@ -72,7 +83,7 @@ def test_past_defects_are_found_at_their_lines_and_not_after_they_were_corrected
     def places(state: str) -> set[tuple[str, int]]:
         checkout = CASES / case / state
         stacks = [render_stack(discover.load(checkout, p), helm, source) for p in discover.find(checkout)]
-        return {(f.file, f.line) for stack in stacks for f in run_rules(stack) if f.rule == FOUND[case]}
+        return {(f.file, f.line) for stack in stacks for f in run_rules(stack) if _states(f, case)}
 
     expected = yaml.safe_load((CASES / case / 'case.yaml').read_text())['expected']
     assert {(e['file'], e['line']) for e in expected} <= places('before')

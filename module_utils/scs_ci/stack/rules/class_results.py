@@ -16,6 +16,7 @@ from ..rule import Example, Hit, Rule
 
 TEMPLATE = 'cluster-class/templates/class.yaml'
 NO_VALUE = '<no value>'
+INDEX = re.compile(r'\[\d+\]')
 # Formats are called types, too.
 WRONG_TYPE = re.compile(r'must be of type (?:string|integer|number|boolean|object|array|null)\b')
 
@@ -27,14 +28,23 @@ def check(stack: Stack) -> Iterable[Hit]:
 
 def _class(stack: Stack, view: ClusterClass) -> Iterable[Hit]:
     guessed = {point.name: point.guessed for point in points(view)}
-    seen: set[tuple[str, str, str]] = set()
-    for failure in stack.answers.failures:
-        key = (failure.patch, failure.problem.path, failure.problem.message)
-        # Without a patch the template itself is refused, which the rule object-schema tells at its own place.
-        if failure.stage != RESULT or not failure.patch or key in seen:
+    # Without a patch the template itself is refused, which the rule object-schema tells at its own place.
+    failures = [f for f in stack.answers.failures if f.stage == RESULT and f.patch]
+    unknown = {(f.patch, f.object, _parent(f.problem.path)) for f in failures if f.problem.kind == UNKNOWN_FIELD}
+    seen: set[tuple[str, ...]] = set()
+    for failure in failures:
+        path = failure.problem.path
+        key = (failure.patch, failure.object, INDEX.sub('[]', path), failure.problem.kind)
+        # What lacks beside a field of a wrong name is that field.
+        beside = {(failure.patch, failure.object, place) for place in (path, _parent(path))} & unknown
+        if key in seen or (beside and failure.problem.kind != UNKNOWN_FIELD):
             continue
         seen.add(key)
         yield _hit(stack, view, failure, guessed.get(failure.point, False))
+
+
+def _parent(path: str) -> str:
+    return path.rpartition('.')[0]
 
 
 def _hit(stack: Stack, view: ClusterClass, failure: Failure, guessed: bool) -> Hit:
@@ -132,6 +142,7 @@ FAILURE = {
     'path': 'spec.template.spec.rootVolume.diskSize',
     'message': 'unknown field',
 }
+LACKING = {**FAILURE, 'kind': 'invalid', 'path': 'spec.template.spec.rootVolume.sizeGiB', 'message': 'Required value'}
 
 RULE = Rule(
     id='class-results',
@@ -142,9 +153,15 @@ RULE = Rule(
         'class is accepted, and clusters that set the variable are never created.'
     ),
     check=check,
-    bad=(Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [FAILURE]}, hits=((TEMPLATE, 16),)),),
+    bad=(
+        Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [FAILURE]}, hits=((TEMPLATE, 16),)),
+        # what lacks because of the wrong name is not told
+        Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [LACKING, FAILURE]}, hits=((TEMPLATE, 16),)),
+        Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [LACKING]}, hits=((TEMPLATE, 13),)),
+    ),
     good=(
         Example({TEMPLATE: CLASS}, RENDERED),
+        Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [{**FAILURE, 'stage': 'values'}]}),
         Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [{**FAILURE, 'patch': ''}]}),
     ),
 )
