@@ -157,8 +157,8 @@ def collect(host: Host, server_id: str) -> str | None:
 
 
 def _in_groups(host: Host, server: Server, launch: Callable[[], Process]) -> Process:
-    """Make the control groups of a server and start it in them. The systemd of a host removes groups that are not its
-    own while they are empty, at each daemon-reload: what finds none is tried once more.
+    """Make the control groups of a server and start it in them. Until the first process joins they are empty, and who
+    manages groups on this host may remove such that are not its own: what finds none is tried once more.
     """
     limits = cgroups.Limits(server.memory_mb << 20, server.vcpus)
     cgroups.create(host.layout, host.sandbox, server.id, limits)
