@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from ..core.errors import Problem
 from ..core.outcome import Exit
@@ -52,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f'.{COMMANDS[options.command][0]}', __name__)
         command = argparse.ArgumentParser(prog=f'scs-ci {options.command}', description=COMMANDS[options.command][1])
         module.arguments(command)
-        return int(module.run(command.parse_args(words[1:])))
+        asked = command.parse_args(words[1:])
+        with _terminable():
+            return int(module.run(asked))
     except Problem as problem:
         print(f'scs-ci {options.command}: {problem}', file=sys.stderr)
         return int(problem.exit)
@@ -68,3 +73,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get('SCS_CI_DEBUG'):
             raise
         return int(Exit.ERROR)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, as job runners send it, ends a command as Ctrl-C does: with a record, and without children.
+
+    Only Ctrl-C of a terminal reaches the children by itself, and those of conformance not even then.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers there only
+        yield
+        return
+
+    def handler(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
