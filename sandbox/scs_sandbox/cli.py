@@ -61,7 +61,8 @@ def _up(options: Options, sandbox: Sandbox) -> int:
     say = _progress(sys.stderr if options.json else sys.stdout)
     wish = Wish(
         options.regions,
-        _charts(options.charts),
+        _directory(options.charts, 'charts'),
+        _directory(options.images, 'images'),
         tuple(options.machines),
         options.cni == 'provided',
         not options.no_node_ip,
@@ -81,12 +82,12 @@ def _up(options: Options, sandbox: Sandbox) -> int:
     return PASSED
 
 
-def _charts(text: str | None) -> Path | None:
+def _directory(text: str | None, what: str) -> Path | None:
     if text is None:
         return None
     path = Path(text).absolute()
     if not path.is_dir():
-        raise SandboxError('cannot mirror charts from', str(path), 'no such directory', 'correct --charts')
+        raise SandboxError(f'cannot mirror {what} from', str(path), 'no such directory', f'correct --{what}')
     return path
 
 
@@ -270,6 +271,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument(
         '--charts', metavar='DIR', help='charts for the mirror, as <host>/<path>; default: the real hosts, cached'
+    )
+    up.add_argument(
+        '--images',
+        metavar='DIR',
+        help='container images for machines, OCI layouts as <registry>/<repository>; default: the registries, cached',
     )
     up.add_argument(
         '--machines',

@@ -18,14 +18,14 @@ from .agent.store import read_config, write_config
 from .cloud import clone, content, layout, secrets, start, template
 from .cloud.model import ADDRESS, REGION_NAMES, Credentials, Region
 from .errors import SandboxError
-from .images import archive, machine
+from .images import archive, machine, node
 from .machines.model import Bind, Image
 from .processes import Process
 
 CHARTS_PORT = 5480
 LOCK_WAIT = 120.0  # seconds for another up or down of the same sandbox; a warm up takes 12 s
 AGENT_TIMEOUT = 60.0  # seconds; at start it converges all servers that it knows
-CHARTS_TIMEOUT = 30.0  # seconds; it makes a key and a certificate first
+MIRROR_TIMEOUT = 30.0  # seconds; that of charts makes a key and a certificate first
 Say = Callable[[str], None]
 
 
@@ -63,13 +63,15 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class Wish:
-    """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts. machines:
-    minors of Kubernetes ('1.34') whose node images shall boot machines, built when missing, or versions ('v1.34.9'),
-    which have a node image of their own. cni, node_ip: see content.Machine.
+    """What `up` is asked for. charts: directory for the mirror as <host>/<path>, None for the real hosts. images: OCI
+    layouts as <registry>/<repository>, None for the real registries. machines: minors of Kubernetes ('1.34') whose node
+    images shall boot machines, built when missing, or versions ('v1.34.9'), which have a node image of their own. cni,
+    node_ip: see content.Machine.
     """
 
     regions: int = 1
     charts: Path | None = None
+    images: Path | None = None
     machines: tuple[str, ...] = ()
     cni: bool = True
     node_ip: bool = True
@@ -105,7 +107,9 @@ def is_up(sandbox: Sandbox, wish: Wish) -> bool:
     regions = sandbox.regions()
     if not lab.exists(sandbox.name) or len(regions) < wish.regions or not sandbox.clouds.exists():
         return False
-    expected = {'agent', 'charts'} | {f'{r.name}/{s.name}' for r in regions for s in r.services}
+    expected = {'agent', 'charts', *(['registries'] if wish.machines else [])} | {
+        f'{r.name}/{s.name}' for r in regions for s in r.services
+    }
     running = {p.name for p in processes.recorded(sandbox.processes) if processes.alive(p)}
     for region in regions:
         running |= {f'{region.name}/{p.name}' for p in processes.recorded(start.records(region)) if processes.alive(p)}
@@ -148,7 +152,9 @@ def up(sandbox: Sandbox, wish: Wish, say: Say) -> bool:
         trees = {'plain': Image(images.tree(entry)), **{m.name: m.image() for m in machines}}
         _start_agent(sandbox, trees, say)
         regions = _clone(sandbox, source, prefix, wish, say)
-        _start_charts(sandbox, wish, say)
+        _start_mirror(sandbox, 'charts', CHARTS_PORT, wish.charts, say)
+        if wish.machines:
+            _start_mirror(sandbox, 'registries', node.MIRROR_PORT, wish.images, say)
         for region in regions:
             start.start(region, prefix, sandbox.netns, say)
         clouds.write(sandbox.clouds, secrets.load(sandbox.credentials), regions)
@@ -238,30 +244,19 @@ def _start_agent(sandbox: Sandbox, trees: Mapping[str, Image], say: Say) -> None
     say('agent answers')
 
 
-def _start_charts(sandbox: Sandbox, wish: Wish, say: Say) -> None:
-    if _running(sandbox, 'charts'):
+def _start_mirror(sandbox: Sandbox, package: str, port: int, directory: Path | None, say: Say) -> None:
+    """Start one of our servers of the lab: what machines and the plane take from outside."""
+    if _running(sandbox, package):
         return
-    space = names.namespace_path(sandbox.netns)
-    command = [
-        sys.executable,
-        '-m',
-        'scs_sandbox.charts',
-        '--state',
-        str(sandbox.state / 'charts'),
-        '--listen',
-        f'{ADDRESS}:{CHARTS_PORT}',
-        '--namespace',
-        str(space),
-    ]
-    command += ['--directory', str(wish.charts)] if wish.charts else []
-    (sandbox.state / 'charts').mkdir(exist_ok=True, mode=0o700)
-    process = processes.spawn(
-        'charts', command, sandbox.processes, sandbox.state / 'log' / 'charts.log', environment=_environment(sandbox)
-    )
-    _await(
-        process, lambda: netns.within(space, lambda: _answers(socket.AF_INET, (ADDRESS, CHARTS_PORT))), CHARTS_TIMEOUT
-    )
-    say('chart mirror answers')
+    space, state = names.namespace_path(sandbox.netns), sandbox.state / package
+    command = [sys.executable, '-m', f'scs_sandbox.{package}', '--state', str(state)]
+    command += ['--listen', f'{ADDRESS}:{port}', '--namespace', str(space)]
+    command += ['--directory', str(directory)] if directory else []
+    state.mkdir(exist_ok=True, mode=0o700)
+    log = sandbox.state / 'log' / f'{package}.log'
+    process = processes.spawn(package, command, sandbox.processes, log, environment=_environment(sandbox))
+    _await(process, lambda: netns.within(space, lambda: _answers(socket.AF_INET, (ADDRESS, port))), MIRROR_TIMEOUT)
+    say(f'mirror of {package} answers')
 
 
 def _answers(family: int, address: str | tuple[str, int]) -> bool:

@@ -29,6 +29,7 @@ class Request:
     stacks: str = ''
     changed_since: str = ''
     charts: str = ''
+    images: str = ''
     run_dir: str = ''
     name: str = 'default'
     keep: bool = False
@@ -51,6 +52,7 @@ def request(environ: Mapping[str, str]) -> Request:
         stacks=environ.get('STACKS', '').strip(),
         changed_since=environ.get('CHANGED_SINCE', '').strip(),
         charts=_directory(environ, 'CHARTS'),
+        images=_directory(environ, 'IMAGES'),
         run_dir=str(Path(environ['RUN_DIR']).resolve()) if environ.get('RUN_DIR') else '',
         name=environ.get('SANDBOX', '').strip() or 'default',
         keep=environ.get('KEEP', '').strip() not in ('', '0'),
@@ -100,6 +102,7 @@ def repeat(asked: Request) -> str:
         'STACKS': asked.stacks,
         'CHANGED_SINCE': asked.changed_since,
         'CHARTS': asked.charts,
+        'IMAGES': asked.images,
         **dict(asked.words),
     }
     return ' '.join(['make e2e', *(f'{name}={shlex.quote(value)}' for name, value in words.items() if value)])
@@ -125,6 +128,7 @@ def main(asked: Request) -> int:
     variables = extra_variables(asked, run_dir)
     sandbox = ['scs-sandbox', '--name', asked.name]
     wish = ['--charts', asked.charts] if asked.charts else []
+    wish += ['--images', asked.images] if asked.images else []
     wish += ['--machines', *asked.machines, '--cni', asked.cni] if asked.machines else []
     if not asked.keep and _is_up(sandbox, env):
         cache.say(f'the sandbox {asked.name} was up before, so it stays up')

@@ -3,67 +3,27 @@
 from __future__ import annotations
 
 import http.server
-import signal
 import socket
-import socketserver
 import ssl
-import sys
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import SandboxError
-from ..netns import within
+from .. import serving
 from .authority import Authority
 from .sources import Answer, Directory, Source, Upstream
 
-# An idle keep-alive connection costs a thread; helm's next request comes at once or never.
-IDLE_SECONDS = 60.0
 # Waiting for a client that takes its time with the handshake.
 HANDSHAKE_SECONDS = 10.0
 HTTPS = '443'
-BACKLOG = 64
 
 
-class Mirror(socketserver.ThreadingMixIn, socketserver.BaseServer):
-    """Answers on a listening socket that somebody else has made, each connection in a thread."""
-
-    daemon_threads = True
+class Mirror(serving.Server):
+    """Answers for hosts on a listening socket."""
 
     def __init__(self, listener: socket.socket, source: Source, authority: Authority, log: Path) -> None:
-        super().__init__(listener.getsockname(), Proxy)
-        self.socket = listener
+        super().__init__(listener, Proxy, log)
         self.source = source
         self.authority = authority
-        self._log = log.open('a', buffering=1)
-        self._lock = threading.Lock()
-
-    def fileno(self) -> int:
-        """For the selector of serve_forever."""
-        return self.socket.fileno()
-
-    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        """The next connection."""
-        connection, address = self.socket.accept()
-        connection.settimeout(IDLE_SECONDS)
-        return connection, address
-
-    def server_close(self) -> None:
-        """Close the listening socket and the log."""
-        self.socket.close()
-        self._log.close()
-
-    def record(self, client: str, method: str, url: str, status: int, size: int, origin: str) -> None:
-        """One line of the access log."""
-        stamp = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
-        with self._lock:
-            self._log.write(f'{stamp} {client} {method} {url} {status} {size} {origin}\n')
-
-    def handle_error(self, request: object, client_address: tuple[str, int]) -> None:
-        """A client that goes away or does not trust the CA is a line in the log, not a traceback."""
-        error = sys.exc_info()[1]
-        self.record(client_address[0], '-', '-', 0, 0, f'connection ended: {type(error).__name__}: {error}')
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -115,7 +75,7 @@ class Proxy(_Handler):
     def _become(self, host: str) -> None:
         self.connection.settimeout(HANDSHAKE_SECONDS)
         with self.server.authority.context(host).wrap_socket(self.connection, server_side=True) as secure:
-            secure.settimeout(IDLE_SECONDS)
+            secure.settimeout(serving.IDLE_SECONDS)
             Host(secure, self.client_address, self.server, host)
 
     def do_GET(self) -> None:
@@ -144,20 +104,6 @@ class Host(_Handler):
     do_HEAD = do_GET
 
 
-def listener(address: tuple[str, int], namespace: Path | None = None) -> socket.socket:
-    """A listening socket at an address, in a network namespace if given. Raises SandboxError when it is taken."""
-
-    def make() -> socket.socket:
-        try:
-            return socket.create_server(address, backlog=BACKLOG)
-        except OSError as error:
-            where = f'{address[0]}:{address[1]}' + (f' in {namespace.name}' if namespace else '')
-            advice = 'see who listens there with `ss -ltnp`, or take the sandbox down'
-            raise SandboxError('cannot listen on', where, error.strerror or str(error), advice) from error
-
-    return within(namespace, make) if namespace else make()
-
-
 def serve(
     state: Path,
     address: tuple[str, int],
@@ -173,11 +119,4 @@ def serve(
     """
     source: Source = Directory(directory) if directory else Upstream(cache)
     authority = Authority(state)  # first: who finds the port open looks for ca.crt next
-    mirror = Mirror(listener(address, namespace), source, authority, state / 'access.log')
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # In a thread, because shutdown waits for the loop that the signal has interrupted.
-        signal.signal(number, lambda _number, _frame: threading.Thread(target=mirror.shutdown).start())
-    try:
-        mirror.serve_forever()
-    finally:
-        mirror.server_close()
+    serving.run(Mirror(serving.listener(address, namespace), source, authority, state / 'access.log'))

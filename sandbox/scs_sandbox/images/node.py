@@ -22,7 +22,8 @@ UNITS = ('containerd.service', 'kubelet.service', 'scs-sandbox-pod-network.servi
 # On the host's file system: an overlay's upper directory may not lie on an overlay, and etcd waits for every fsync.
 PRIVATE = ('/var/lib/kubelet', '/var/lib/etcd')
 CONTAINERD = '/var/lib/containerd'
-MIRROR = 'http://198.19.0.1:5000'  # the lab's; where none runs, containerd asks the registry itself
+MIRROR_PORT = 5000
+MIRROR = f'http://198.19.0.1:{MIRROR_PORT}'  # the lab's; what it does not have, containerd asks the registry for
 FLAGS = '/etc/scs-sandbox'  # the hypervisor writes here what differs between servers of one tree
 NODE_ADDRESS, PROVIDED_NETWORK = f'{FLAGS}/node-ip', f'{FLAGS}/cni-provided'
 PEERS = '/run/scs-sandbox/peers'  # addresses of the other machines on its networks, one a line

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import json
+import tarfile
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -103,3 +106,27 @@ def user_data(files: list[tuple[str, str, str]], command: str) -> str:
         rows.append(textwrap.indent(content.rstrip('\n'), '      '))
     rows += ['runcmd:', f"  - '{command}  && echo success > {SUCCESS}'", '']
     return base64.b64encode('\n'.join(rows).encode()).decode()
+
+
+def copy_image(archive: Path, name: str, layout: Path, tag: str) -> None:
+    """Copy one image of an archive of images into an OCI layout of its own, under a tag."""
+    (layout / 'blobs/sha256').mkdir(parents=True)
+    with tarfile.open(archive) as opened:
+
+        def copied(digest: str) -> bytes:
+            path = f'blobs/sha256/{digest.removeprefix("sha256:")}'
+            file = opened.extractfile(path)
+            assert file is not None, path
+            content = file.read()
+            (layout / path).write_bytes(content)
+            return content
+
+        index = opened.extractfile('index.json')
+        assert index is not None
+        entries = json.loads(index.read())['manifests']
+        image = next(entry for entry in entries if f'/{name}:' in str(entry['annotations']))
+        manifest = json.loads(copied(image['digest']))
+        for part in (manifest['config'], *manifest['layers']):
+            copied(part['digest'])
+    entry = {**image, 'annotations': {'org.opencontainers.image.ref.name': tag}}
+    (layout / 'index.json').write_text(json.dumps({'schemaVersion': 2, 'manifests': [entry]}))

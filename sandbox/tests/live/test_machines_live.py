@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from scs_sandbox import environments, lab, sweep
+from scs_sandbox import environments, lab, names, sweep
 from scs_sandbox.agent.store import write_config
 from scs_sandbox.cloud.content import KUBERNETES_VERSIONS
-from scs_sandbox.images import archive, machine
+from scs_sandbox.cloud.model import ADDRESS
+from scs_sandbox.images import archive, machine, node
 from scs_sandbox.machines import cgroups
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's import mode `importlib` does not
 
 from agent_world import ALL, World, allow, identifier, spaces, start_agent
-from machine_world import SUCCESS, Cluster, authority
+from machine_world import SUCCESS, Cluster, authority, copy_image
 
 # The first time it builds programs and images; then it needs a minute and a half.
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -90,7 +91,7 @@ def add(world: World, name: str, address: str, floating: str, data: str, tree: s
     assert world.boot(name) == 'running'
 
 
-def test_two_machines_become_a_cluster_and_vanish(world: World, built: machine.Machine) -> None:
+def test_two_machines_become_a_cluster_and_vanish(world: World, built: machine.Machine, tmp_path: Path) -> None:
     cluster = Cluster(f'{ENDPOINT}:6443', f'v{built.version}', authority('kubernetes'))
     begun = time.monotonic()
     add(world, 'first', '10.0.0.5', ENDPOINT, cluster.init(), built.name)
@@ -109,6 +110,7 @@ def test_two_machines_become_a_cluster_and_vanish(world: World, built: machine.M
     )
     print(f'init {initialized:.1f} s, joined {joined:.1f} s, ready {both:.1f} s, dns {time.monotonic() - begun:.1f} s')
     _pods_answer(world)
+    _images_come_from_the_mirror(world, built, tmp_path)
     world.drop('second')
     world.drop('first')
 
@@ -120,3 +122,22 @@ def _pods_answer(world: World) -> None:
         for machine_address in (ENDPOINT, '198.18.1.22'):
             done = world.ssh(machine_address, f'curl -sS --max-time 5 http://{address}:8080/health')
             assert done.stdout == 'OK', (address, machine_address, done)
+
+
+def _images_come_from_the_mirror(world: World, built: machine.Machine, place: Path) -> None:
+    """A registry that does not exist answers through the mirror of the lab; what the mirror lacks is named."""
+    programs = environments.machine_programs(MINOR)
+    copy_image(archive.ensure(built.version, programs), 'pause', place / 'images/mirror.example/pause', 'v1')
+    space = names.namespace_path(names.lab_namespace(world.state.name))
+    words = ['--state', place, '--listen', f'{ADDRESS}:{node.MIRROR_PORT}', '--namespace', space]
+    command = [sys.executable, '-m', 'scs_sandbox.registries', *words, '--directory', place / 'images']
+    pull = 'sudo ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d mirror.example/pause'
+    with subprocess.Popen(list(map(str, command))) as mirror:
+        try:
+            until(world, ENDPOINT, f'{pull}:v1 2>&1', 'done', READY)
+            assert 'not found' in world.ssh(ENDPOINT, f'{pull}:v2 2>&1').stdout
+        finally:
+            mirror.terminate()
+    log = (place / 'access.log').read_text()
+    assert ' 200 ' in log
+    assert 'pause/manifests/v2?ns=mirror.example 404 ' in log

@@ -1,0 +1,1 @@
+"""Container images for Kubernetes machines: one mirror for all registries, which containerd asks first."""
