@@ -51,11 +51,7 @@ def _by_program(
     charts = {chart.path: chart for chart in stack.charts}
     tried = [p for p in prepared if isinstance(p, Prepared)]
     points = [matrix.points(stack, charts[p.path]) for p in tried]
-    other = Setting(objects=cluster_objects(stack, OTHER_NAME, OTHER_HOST))
-    asked = [
-        (p, [Setting('', objects, True), *([other] if p.overwrite else []), *(Setting(o.values, objects) for o in own)])
-        for p, own in zip(tried, points, strict=True)
-    ]
+    asked = [(p, _settings(stack, p, own, objects)) for p, own in zip(tried, points, strict=True)]
     made: dict[str, Rendering] = {}
     variants: list[Rendering] = []
     for (p, _), own, results in zip(asked, points, batch.render(program, asked), strict=True):
@@ -66,6 +62,17 @@ def _by_program(
             variants += [replace(r, point=o.title, guess=not o.sure) for o, r in zip(more, found, strict=True)]
     renderings = tuple(made[p.path] if isinstance(p, Prepared) else p for p in prepared)
     return replace(stack, renderings=renderings, variants=tuple(variants))
+
+
+def _settings(stack: Stack, prepared: Prepared, own: Sequence[Point], objects: Mapping[str, Any]) -> list[Setting]:
+    """What a chart is rendered with: the defaults, another cluster where it can tell clusters apart, its own points.
+
+    Only charts with templates in the stack are traced: lines of packed ones are told by the dependency, and tracing
+    would make their certificates once more, which takes most of the time of a rendering.
+    """
+    traced = any(path.startswith(f'{prepared.path}/') and '/templates/' in path for path in stack.files)
+    other = [Setting(objects=cluster_objects(stack, OTHER_NAME, OTHER_HOST))] if prepared.overwrite else []
+    return [Setting('', objects, traced), *other, *(Setting(point.values, objects) for point in own)]
 
 
 def _of_result(stack: Stack, prepared: Prepared, result: Result) -> Rendering:
