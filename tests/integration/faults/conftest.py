@@ -38,8 +38,12 @@ def lab(sandbox: Any, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope='session')
 def machines(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A plane in a sandbox with Kubernetes machines; SCS_CI_TEST_MACHINES names a running one to use instead."""
-    named = os.environ.get('SCS_CI_TEST_MACHINES')
+    """A plane in a sandbox with Kubernetes machines; SCS_CI_TEST_MACHINES names a running one to use instead, and
+    SCS_CI_TEST_PLANE the state of the plane that runs in it, which stays."""
+    named, plane = os.environ.get('SCS_CI_TEST_MACHINES'), os.environ.get('SCS_CI_TEST_PLANE')
+    if named and plane:
+        yield Lab(named, Path(plane), tools)
+        return
     name = named or f'faults{os.getpid()}'
     program = [str(ROOT / 'bin/scs-sandbox'), '--name', name]
     try:
@@ -66,15 +70,26 @@ def of(tmp_path: Path) -> Iterator[Callable[[Lab], Run]]:
             run.end()
 
 
-@pytest.fixture(scope='module')
-def usable(machines: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A cluster of one control plane and one worker that has come up."""
-    run = new_run(machines, tmp_path_factory.mktemp('usable'))
+def _up(lab: Lab, place: Path, *topology: str, **variables: str) -> Iterator[Run]:
+    run = new_run(lab, place)
     try:
         run.publish()
-        done = run.deploy()
+        done = run.deploy(*topology, *run.variables(**variables))
         assert done.returncode == 0, done.stderr
         yield run
     finally:
         if (run.directory / 'run.json').exists():
             run.end()
+
+
+@pytest.fixture(scope='module')
+def usable(machines: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A cluster of one control plane and one worker that has come up."""
+    yield from _up(machines, tmp_path_factory.mktemp('usable'))
+
+
+@pytest.fixture(scope='module')
+def three(machines: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A cluster of three control planes behind a load balancer, and one worker, that has come up."""
+    place = tmp_path_factory.mktemp('three')
+    yield from _up(machines, place, '--control-planes', '3', apiServerLoadBalancer='octavia-ovn')

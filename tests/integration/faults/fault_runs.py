@@ -23,6 +23,28 @@ REGISTRY = '127.0.0.1:5443/stacks/cluster-stacks'
 # a machine that runs other tests a multiple.
 COMMAND_SECONDS = 900
 PAUSE = 1.0
+# Octavia and the cloud controller manager: half a minute on an idle machine.
+BALANCER = 240
+ASK_SECONDS = 120
+# Asks the management cluster (`api`) or the cluster itself (`entered()`); the last line is the answer.
+ASKING = """
+import base64, json, sys, tempfile
+from pathlib import Path
+from scs_ci.deploy.gather import of_cluster
+from scs_ci.plane.kube import Api
+
+api, given = Api(Path(sys.argv[1])), json.loads(sys.argv[2])
+
+def entered():
+    secret = api.get('v1', 'Secret', given['cluster'] + '-kubeconfig', given['space'])
+    place = tempfile.NamedTemporaryFile(prefix='scs-ci-test-')
+    place.write(base64.b64decode(secret['data']['value']))
+    place.flush()
+    entered.kept = place
+    return Api(Path(place.name))
+
+print(json.dumps({expression}))
+"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +90,11 @@ class Lab:
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    def plane_up(self, *more: str | Path) -> None:
-        self.done('plane', 'up', '--state', self.state, '--tools', self.tools, *self.wish, *more)
+    def plane_up(self, *more: str | Path) -> str:
+        """Start what does not run of the plane; returns what it said."""
+        result = self.call('plane', 'up', '--state', self.state, '--tools', self.tools, *self.wish, *more)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stderr
 
     def kill(self, process: str) -> None:
         """SIGKILL to one process of the plane."""
@@ -143,22 +168,41 @@ class Run:
         mirror = ['--charts', charts] if charts else []
         for words in (['check', *run, *mirror], ['build', *run]):
             self.lab.done(*words)
-        self.lab.done('publish', *run, '--registry', REGISTRY, '--ca', self.lab.state / 'pki/bundle.crt')
+        self.lab.done('publish', *run, *self.registry)
+
+    @property
+    def registry(self) -> list[str | Path]:
+        return ['--registry', REGISTRY, '--ca', self.lab.state / 'pki/bundle.crt']
 
     def deploy(self, *more: str | Path, **limits: int) -> subprocess.CompletedProcess[str]:
         """limits: seconds of waits that are known to end badly."""
         own = [word for name, seconds in limits.items() for word in ('--limit', f'{name}={seconds}')]
         return self.lab.call('deploy', '--run', self.directory, '--tools', self.lab.tools, *own, *more)
 
+    def upgrade(self) -> subprocess.CompletedProcess[str]:
+        """To the next release, which is the same content again."""
+        return self.lab.call('upgrade', '--run', self.directory, '--tools', self.lab.tools, *self.registry)
+
+    def delete(self) -> subprocess.CompletedProcess[str]:
+        """The cluster, through Cluster API."""
+        return self.lab.call('deploy', '--delete', '--run', self.directory)
+
+    def variables(self, **values: Any) -> list[str | Path]:
+        """Words for deploy that set variables of the class."""
+        file = self.place / 'variables.yaml'
+        file.write_text(json.dumps({STACK: values}), encoding='utf-8')  # JSON is YAML
+        return ['--variables', file]
+
     def deploy_until(self, said: str, then: Callable[[], None], *more: str) -> tuple[int, str]:
         """Deploy, do `then` as soon as the progress says that, and wait for the end: exit code and output."""
         words = ['deploy', '--run', self.directory, '--tools', self.lab.tools, *more]
         argv = self.lab.command('exec', '--', sys.executable, '-m', 'scs_ci', *words)
         progress = self.directory / 'progress.log'
+        before = len(progress.read_text(encoding='utf-8'))
         env = {**os.environ, **self.lab.env}
         with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
             try:
-                until(said, COMMAND_SECONDS, lambda: child.poll() is not None or said in progress.read_text())
+                until(said, COMMAND_SECONDS, lambda: child.poll() is not None or said in progress.read_text()[before:])
                 assert child.poll() is None, f'it ended before {said!r}'
                 then()
                 output, _ = child.communicate(timeout=COMMAND_SECONDS)
@@ -166,9 +210,9 @@ class Run:
                 child.kill()
         return child.returncode, output
 
-    def record(self) -> dict[str, Any]:
-        """The record of deploy; there is one version."""
-        (path,) = self.directory.glob('openstack-*/deploy.json')
+    def record(self, stage: str = 'deploy') -> dict[str, Any]:
+        """The record of a stage; there is one version."""
+        (path,) = self.directory.glob(f'openstack-*/{stage}.json')
         return dict(json.loads(path.read_text(encoding='utf-8')))
 
     @property
@@ -186,7 +230,8 @@ class Run:
 
     def end(self) -> None:
         """Delete the cluster through Cluster API, then purge: nothing may be left."""
-        self.lab.done('deploy', '--delete', '--run', self.directory)
+        done = self.delete()
+        assert done.returncode == 0, done.stderr
         self.purge()
 
     def purge(self) -> None:
@@ -195,16 +240,20 @@ class Run:
 
     def object(self, kind: str) -> list[dict[str, Any]]:
         """Objects of the cluster in the management cluster."""
-        script = (
-            'import json, sys\nfrom pathlib import Path\nfrom scs_ci.plane.kube import Api\n'
-            'from scs_ci.deploy.gather import of_cluster\n'
-            'print(json.dumps([o for o in of_cluster(Api(Path(sys.argv[1])), sys.argv[2], sys.argv[3])'
-            ' if o["kind"] == sys.argv[4]]))'
-        )
-        words = [self.lab.state / 'kubeconfig', self.cluster.removesuffix('-c0'), self.cluster, kind]
-        done = self.lab.run(sys.executable, '-c', script, *words, seconds=60, env=self.lab.env)
+        found = '[o for o in of_cluster(api, given["space"], given["cluster"]) if o["kind"] == given["kind"]]'
+        return list(self._asked(found, kind=kind))
+
+    def ask_cluster(self, expression: str, **given: Any) -> Any:
+        """The value of a Python expression about `inside`, the cluster's own API, and `given`."""
+        return self._asked(f'(lambda inside: {expression})(entered())', **given)
+
+    def _asked(self, expression: str, **given: Any) -> Any:
+        script = ASKING.format(expression=expression)
+        known = {'space': self.cluster.removesuffix('-c0'), 'cluster': self.cluster, **given}
+        words = [str(self.lab.state / 'kubeconfig'), json.dumps(known)]
+        done = self.lab.run(sys.executable, '-c', script, *words, seconds=ASK_SECONDS, env=self.lab.env)
         assert done.returncode == 0, done.stderr
-        return list(json.loads(done.stdout))
+        return json.loads(done.stdout)
 
 
 def new_run(lab: Lab, place: Path, checkout: Path = ROOT / 'examples/cluster-stacks') -> Run:
@@ -220,3 +269,23 @@ def until(what: str, seconds: float, true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline, f'{what}: not within {seconds:.0f} s'
         time.sleep(PAUSE)
+
+
+def with_balancer(run: Run, name: str) -> str:
+    """A Service of type LoadBalancer in the cluster, without anything behind it; returns its address."""
+    service = {
+        'apiVersion': 'v1',
+        'kind': 'Service',
+        'metadata': {'name': name, 'namespace': 'default'},
+        'spec': {'type': 'LoadBalancer', 'selector': {'app': name}, 'ports': [{'port': 80}]},
+    }
+    run.ask_cluster('inside.apply(given["obj"])["kind"]', obj=service)
+    look = '(inside.get("v1", "Service", given["name"], "default")["status"].get("loadBalancer") or {}).get("ingress")'
+    until(f'Service {name} has an address', BALANCER, lambda: run.ask_cluster(look, name=name))
+    return str(run.ask_cluster(f'{look}[0]["ip"]', name=name))
+
+
+def balancers(run: Run) -> list[str]:
+    """Names of the load balancers of Services of the cluster, as the cloud has them."""
+    names = run.lab.ask_cloud('[lb.name for lb in cloud.load_balancer.load_balancers()]')
+    return [name for name in names if run.cluster in name and name.startswith('kube_service_')]

@@ -30,9 +30,15 @@ def test_a_machine_that_never_boots(lab: Lab, of: Of) -> None:
 
 
 def test_a_plane_that_dies_in_the_middle_and_one_that_is_gone(lab: Lab, of: Of) -> None:
-    """Its death is the first line; started again, the deploy goes on; a purge needs it not at all."""
+    """Its death is the first line; started again, the deploy goes on; a purge needs it not at all, and started again
+    after that, the plane makes nothing again.
+
+    The topology was looked at before without a cloud, which keeps nobody from deploying to one.
+    """
     run = of(lab)
     run.publish()
+    alone = run.deploy('--until', 'topology')
+    assert alone.returncode == Exit.PASSED, alone.stderr
     code, output = run.deploy_until(': admitted', lambda: lab.kill('apiserver'), *SIMULATED)
     assert code == Exit.ERROR, output
     record = run.record()
@@ -41,6 +47,7 @@ def test_a_plane_that_dies_in_the_middle_and_one_that_is_gone(lab: Lab, of: Of) 
     assert "'scs-ci plane up'" in record['advice']
 
     lab.plane_up()
+    assert 'was made for no cloud, so it is made anew' in (run.directory / 'progress.log').read_text()
     again = run.deploy(*SIMULATED)
     assert again.returncode == Exit.PASSED, again.stderr
     assert run.record()['facts']['server']['id']
@@ -51,4 +58,7 @@ def test_a_plane_that_dies_in_the_middle_and_one_that_is_gone(lab: Lab, of: Of) 
         assert run.left() != []
         run.purge()
     finally:
-        lab.plane_up()
+        up = lab.plane_up()
+    assert f'1 clusters of {run.cluster.removesuffix("-c0")} forgotten' in up
+    assert [run.object(kind) for kind in ('Cluster', 'OpenStackCluster', 'OpenStackServer')] == [[], [], []]
+    assert run.left() == []

@@ -9,12 +9,38 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fault_runs import Lab, Run, until
+from fault_runs import Lab, Run, balancers, until, with_balancer
 
 from scs_ci.core.outcome import Exit
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
 KUBEADM = 'cluster-class/templates/kubeadm.yaml'
+CLASS = 'cluster-class/templates/cluster-class.yaml'
+# A class that passes on to kubelet what it is told, without looking at it.
+VARIABLE = """\
+    - name: maxPods
+      required: false
+      schema:
+        openAPIV3Schema:
+          type: string
+          example: "110"
+          description: Pods on a control plane node.
+"""
+PATCH = """\
+    - name: maxPods
+      enabledIf: '{{ `{{ if .maxPods }}true{{ end }}` }}'
+      definitions:
+        - selector:
+            apiVersion: controlplane.cluster.x-k8s.io/v1beta1
+            kind: KubeadmControlPlaneTemplate
+            matchResources:
+              controlPlane: true
+          jsonPatches:
+            - op: add
+              path: /spec/template/spec/kubeadmConfigSpec/initConfiguration/nodeRegistration/kubeletExtraArgs/max-pods
+              valueFrom:
+                variable: maxPods
+"""
 # From the request for the server to what its console says last: half a minute on an idle machine.
 BOOT = 60
 # Node controller: 40 s without a word until Unknown; Cluster API asks the cluster each few seconds.
@@ -50,6 +76,15 @@ def test_a_kubelet_argument_that_does_not_exist(machines: Lab, of: Of) -> None:
     run.publish()
     done = run.deploy(Initialized=BOOT)
     judged(run, done, Exit.FAILED, 'product', 'console of', 'kubelet does not become healthy', 'no-such-argument=1')
+
+
+def test_a_wrong_value_of_a_kubelet_argument_by_variable(machines: Lab, of: Of) -> None:
+    run = of(machines)
+    run.edit(CLASS, '  variables:\n', f'  variables:\n{VARIABLE}')
+    run.edit(CLASS, '  patches:\n', f'  patches:\n{PATCH}')
+    run.publish()
+    done = run.deploy(*run.variables(maxPods='many'), Initialized=BOOT)
+    judged(run, done, Exit.FAILED, 'product', 'console of', 'kubelet does not become healthy', 'max-pods=many')
 
 
 def test_an_addon_whose_pod_crashes(machines: Lab, of: Of) -> None:
@@ -91,7 +126,9 @@ def test_a_worker_whose_host_is_down(machines: Lab, usable: Run) -> None:
 
 
 def test_the_floating_ip_of_the_api_is_taken_away(machines: Lab, usable: Run) -> None:
-    """The last test of this cluster: nobody gives the address back."""
+    """The last test of this cluster: nobody gives the address back, and what a Service holds in its network keeps it
+    from being deleted; the purge takes both."""
+    with_balancer(usable, 'stuck')
     (infrastructure,) = usable.object('OpenStackCluster')
     address = infrastructure['spec']['controlPlaneEndpoint']['host']
     machines.ask_cloud(f'[cloud.network.delete_ip(ip) for ip in cloud.network.ips(floating_ip_address={address!r})]')
@@ -99,3 +136,9 @@ def test_the_floating_ip_of_the_api_is_taken_away(machines: Lab, usable: Run) ->
     judged(usable, done, Exit.ERROR, 'network', f'API address {address}:6443: its floating IP is gone from the cloud')
     (errors,) = usable.gathered('workload/errors.txt')
     assert 'nothing more was asked of the cluster' in errors.read_text(encoding='utf-8')
+    gone = usable.delete()
+    assert gone.returncode == Exit.ERROR, gone.stderr
+    assert f'cannot delete Cluster {usable.cluster}' in gone.stderr
+    assert len(balancers(usable)) == 1
+    usable.purge()
+    assert usable.object('Cluster') == []
