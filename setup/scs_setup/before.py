@@ -1,7 +1,8 @@
 """The releases before, one Kubernetes minor lower: what clusters are made of that are then upgraded to a new minor.
 
 A checkout has a stack as it is now; the minor before is in its history, or nowhere. What its owners change from one to
-the other first of all is the version that the stack declares, so that is what differs in a copy of the checkout.
+the other first of all is the version that the stack declares, and with it the name of its class chart, so these differ
+in a copy of the checkout.
 """
 
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from . import programs
 from .problems import USAGE, SetupProblem
 
-DECLARED = 'csctl.yaml'
+DECLARED, CHART = 'csctl.yaml', 'cluster-class/Chart.yaml'
 # Program whose version is that of the machines of a set.
 KUBELET = 'kubelet'
 LINE = re.compile(r'^(\s*kubernetesVersion:\s*["\']?)v?\d+\.\d+(?:\.\d+)?', re.MULTILINE)
@@ -58,6 +59,7 @@ def write(checkout: Path, stacks: Mapping[str, Iterable[str]], place: Path) -> d
     for version, paths in stacks.items():
         for path in paths:
             _lower(place / path / DECLARED, path, lowered[version])
+            _rename(place / path / CHART, minor(version), minor(lowered[version]))
             found.setdefault(lowered[version], []).append(path)
     return found
 
@@ -73,3 +75,10 @@ def _lower(file: Path, path: str, version: str) -> None:
             USAGE,
         )
     file.write_text(changed)
+
+
+def _rename(chart: Path, old: str, new: str) -> None:
+    """The class chart bears the minor in its name. One of another name is left to the check to judge."""
+    if chart.is_file():
+        name = re.compile(rf'^(name:.*)-{old.replace(".", "-")}-cluster-class', re.MULTILINE)
+        chart.write_text(name.sub(rf'\1-{new.replace(".", "-")}-cluster-class', chart.read_text()))

@@ -23,7 +23,7 @@ def test_the_minor_before_is_the_one_that_machines_are_built_of() -> None:
     assert 'UPGRADE=1' in str(caught.value)
 
 
-def test_nothing_but_the_declared_version_differs(tmp_path: Path) -> None:
+def test_nothing_but_the_version_and_the_name_of_the_class_chart_differ(tmp_path: Path) -> None:
     for _ in range(2):  # a second run in the same directory
         made = before.write(EXAMPLE, {'v1.34.10': [STACK]}, tmp_path / 'run-before')
     assert list(made.values()) == [[STACK]]
@@ -33,7 +33,9 @@ def test_nothing_but_the_declared_version_differs(tmp_path: Path) -> None:
         for file in EXAMPLE.rglob('*')
         if file.is_file() and file.read_bytes() != (tmp_path / 'run-before' / file.relative_to(EXAMPLE)).read_bytes()
     ]
-    assert differs == [Path(STACK, before.DECLARED)]
+    assert sorted(differs) == [Path(STACK, before.CHART), Path(STACK, before.DECLARED)]
+    old, new = ((place / STACK / before.CHART).read_text() for place in (EXAMPLE, tmp_path / 'run-before'))
+    assert new == old.replace('example-1-34-cluster-class', 'example-1-33-cluster-class') != old
     old, new = ((place / STACK / before.DECLARED).read_text() for place in (EXAMPLE, tmp_path / 'run-before'))
     assert old != new == old.replace('v1.34.10', version)
 
