@@ -135,7 +135,7 @@ def _images_come_from_the_mirror(world: World, built: machine.Machine, place: Pa
     with subprocess.Popen(list(map(str, command))) as mirror:
         try:
             until(world, ENDPOINT, f'{pull}:v1 2>&1', 'done', READY)
-            assert 'not found' in world.ssh(ENDPOINT, f'{pull}:v2 2>&1').stdout
+            assert 'StatusNotFound' in world.ssh(ENDPOINT, f'{pull}:v2 2>&1').stdout
         finally:
             mirror.terminate()
     log = (place / 'access.log').read_text()
