@@ -77,7 +77,8 @@ class Scalar(Node):
         loader = yaml.SafeLoader('')
         try:
             return loader.construct_object(yaml.ScalarNode(self.tag, self.content))
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError):
+            # PyYAML trips over tags that do not fit, such as `!!int` of nothing: then it is the text
             return self.content
         finally:
             loader.dispose()

@@ -109,6 +109,14 @@ def test_yaml_is_parsed_or_broken(text: str) -> None:
     assert all(1 <= line <= text.count('\n') + 2 for line in lines)
 
 
+@pytest.mark.parametrize('text', ['!!int ', '!!bool maybe', '!!float x', '!!timestamp no', '!!binary ü', '!own x'])
+def test_a_tag_that_does_not_fit_is_a_text(text: str) -> None:
+    (document,) = parse(f'a: {text}')
+
+    assert document.root is not None
+    assert document.root.plain() == {'a': text.partition(' ')[2]}
+
+
 @BOUNDED
 @given(st.dictionaries(st.sampled_from(list(BASE)), CONTENTS, max_size=5), LAYOUTS)
 def test_every_rule_survives_every_file(changed: dict[str, bytes], layout: str) -> None:
