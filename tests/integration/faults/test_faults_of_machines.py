@@ -41,8 +41,8 @@ PATCH = """\
               valueFrom:
                 variable: maxPods
 """
-# From the request for the server to what its console says last: half a minute on an idle machine.
-BOOT = 60
+# From ACTIVE to what the console says last: half a minute on an idle machine, 100 s seen on a busy one.
+BOOT = 120
 # Node controller: 40 s without a word until Unknown; Cluster API asks the cluster each few seconds.
 SILENCE = 240
 Of = Callable[[Lab], Run]

@@ -112,3 +112,20 @@ def test_each_cause_once_and_not_too_long() -> None:
     line = '[1.0] cloud-init[2]: error: ' + 'x' * 1000 + '\n'
     (found,) = console.causes(line * 5)
     assert len(found) < 400
+
+
+SILENT_KUBEADM = f"""[7993.114710] cloud-init[205]: [kubelet-start] Starting the kubelet
+{EXITS}[8055.362873] cloud-init[205]: error: error execution phase wait-control-plane: cannot obtain client without \
+bootstrap: could not bootstrap the admin user in file admin.conf: unable to create ClusterRoleBinding
+{SCRIPTS}"""
+
+
+def test_a_kubelet_that_exits_is_named_also_where_kubeadm_does_not_ask_it() -> None:
+    assert console.causes(SILENT_KUBEADM) == [
+        f'{console.UNHEALTHY} (it exits again and again: code=exited, status=1/FAILURE)'
+    ]
+
+
+def test_one_exit_is_none_of_a_kubelet_that_kubeadm_started() -> None:
+    once = EXITS.splitlines(keepends=True)[0] + '[1.0] cloud-init[205]: [kubelet-start] Starting the kubelet\n'
+    assert not [cause for cause in console.causes(once) if console.UNHEALTHY in cause]
