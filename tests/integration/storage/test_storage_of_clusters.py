@@ -1,4 +1,4 @@
-"""Volumes of a real cluster, from the claim to Cinder and back. Five minutes on an idle machine of two cores:
+"""Volumes of a real cluster, from the claim to Cinder and back:
 
 python3 setup/main.py test -m long tests/integration/storage
 """
