@@ -77,6 +77,7 @@ def test_the_catalog_is_consistent() -> None:
     assert set(catalog) == {
         *('etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'kubeadm', 'clusterctl', 'helm', 'csctl'),
         *('capi-core', 'capi-kubeadm-bootstrap', 'capi-kubeadm-control-plane', 'capo', 'orc', 'cso', 'registry'),
+        *('chartrender', 'classcheck'),
     }
     for entry in catalog.values():
         assert programs.version(entry).startswith('v')
