@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -35,7 +36,12 @@ def commit(checkout: Path) -> str:
 
 
 def untracked(checkout: Path, path: str) -> frozenset[str]:
-    """Files below a stack that Git does not know, ignored ones included; none when it knows no file of the stack."""
+    """Files below a stack that Git does not know, ignored ones included; none when it knows no file of the stack.
+
+    A plane host has a copy of the checkout without its history, and need not have git.
+    """
+    if shutil.which('git') is None:
+        return frozenset()
     known = git(checkout, 'ls-files', '-z', '--cached', '--', path)
     others = git(checkout, 'ls-files', '-z', '--others', '--', path) if known.code == 0 and known.stdout else None
     if others is None or others.code:

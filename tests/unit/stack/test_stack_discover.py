@@ -171,6 +171,18 @@ def changed(repository: Path, reference: str = 'HEAD') -> dict[str, str]:
     return changes.changed(repository, reference, discover.find(repository))
 
 
+def test_untracked_files_are_those_that_git_does_not_know(
+    repository: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = discover.find(checkout)[0].path
+    assert changes.untracked(repository, place) == frozenset()
+    (repository / place / 'new').touch()
+    assert changes.untracked(repository, place) == {'new'}
+    # a plane host has a copy, and need not have git
+    monkeypatch.setenv('PATH', '')
+    assert changes.untracked(repository, place) == frozenset()
+
+
 def test_nothing_changed(repository: Path) -> None:
     (repository / 'README.md').write_text('x')
 
