@@ -48,7 +48,8 @@ def test_each_stamped_variable_exists(go: toolchain.Toolchain, name: str) -> Non
     """The linker says nothing about a variable that no package declares."""
     program = PROGRAMS[name]
     for variable in programs.stamps(program):
-        package, _, short = variable.rpartition('.')
+        named, _, short = variable.rpartition('.')
+        package = program.package if named == 'main' else named  # the linker's name of the program's own package
         directory = run(
             [go.go, 'list', '-f', '{{.Dir}}', package],
             f'cannot find {package}',
