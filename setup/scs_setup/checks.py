@@ -128,8 +128,9 @@ def test(arguments: Sequence[str]) -> int:
         environments.ensure(name)
     env = launch.prepared(with_tools=True)
     with tempfile.TemporaryDirectory(prefix='scs-ci-junit-') as folder:
-        reports = [Path(folder) / f'{number}.xml' for number in range(1 if arguments else len(runs(paths.CHECKOUT)))]
-        codes = _pytest(reports, arguments, env)
+        names = [] if arguments else runs(paths.CHECKOUT)
+        reports = [Path(folder) / f'{number}.xml' for number in range(len(names) or 1)]
+        codes = _pytest(reports, names, arguments, env)
         counts = [count(report) for report in reports]
     good = not any(checked) and not any(codes) and all(c.passed and not c.failed for c in counts)
     cache.say(f'linters and documentation {"FAILED" if any(checked) else "passed"}, pytest ended with {codes}')
@@ -152,15 +153,16 @@ def allow_watchers(file: Path = doctor.WATCHES) -> None:
     cache.say(f'fs.inotify.max_user_instances was {before}, is {doctor.WATCHES_FOR_MORE} until the next boot')
 
 
-def _pytest(reports: Sequence[Path], arguments: Sequence[str], env: Mapping[str, str]) -> Sequence[int]:
-    """Exit codes of pytest: one for the tests that were asked for, or one for each run.
+def _pytest(
+    reports: Sequence[Path], names: Sequence[str], arguments: Sequence[str], env: Mapping[str, str]
+) -> Sequence[int]:
+    """Exit codes of pytest: one for the tests that the arguments ask for, or one for each run by its name.
 
     They run beside each other, for a test mostly waits. Not through pytest-xdist: after Ctrl-C its workers end without
     taking down what they started.
     """
     if arguments:
         return [launch.call(['pytest', f'--junit-xml={reports[0]}', *arguments], env)]
-    names = runs(paths.CHECKOUT)
     commands = [['pytest', f'--junit-xml={report}', name] for report, name in zip(reports, names, strict=True)]
     return launch.call_beside(commands, env, at_once=AT_ONCE, ended=_teller(names))
 

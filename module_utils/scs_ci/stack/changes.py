@@ -20,10 +20,16 @@ SHOWN = 3  # names of changed files in a reason
 DOCUMENT = re.compile(r'(?i).*\.(md|rst|txt|adoc)|license.*|\.gitignore|codeowners')
 
 
+def git_command(checkout: Path, *words: str) -> list[str]:
+    """git for reading, whoever owns the checkout and whatever its configuration starts."""
+    return ['git', '-C', str(checkout), '-c', 'safe.directory=*', '-c', 'core.fsmonitor=false', *words]
+
+
 def git(checkout: Path, *words: str) -> Completed:
-    """Run git for reading, whoever owns the checkout and whatever its configuration starts."""
-    argv = ['git', '-C', str(checkout), '-c', 'safe.directory=*', '-c', 'core.fsmonitor=false', *words]
-    return run(argv, timeout=GIT_SECONDS, env={**os.environ, 'LC_ALL': 'C', 'GIT_OPTIONAL_LOCKS': '0'})
+    """Run git for reading text."""
+    return run(
+        git_command(checkout, *words), timeout=GIT_SECONDS, env={**os.environ, 'LC_ALL': 'C', 'GIT_OPTIONAL_LOCKS': '0'}
+    )
 
 
 def commit(checkout: Path) -> str:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from ..core.errors import ToolProblem
-from .changes import GIT_SECONDS, verify
+from .changes import GIT_SECONDS, git_command, verify
 from .discover import Place, with_patch
 from .model import Stack, build_model
 from .sources import MOST_BYTES, MOST_FILES
@@ -53,7 +53,7 @@ def _blobs(checkout: Path, ids: list[str]) -> list[bytes]:
 
 def _git(checkout: Path, *words: str, feed: bytes | None = None) -> bytes:
     """Bytes that git prints; contents need not be text, so this does not go through core.process."""
-    argv = ['git', '-C', str(checkout), '-c', 'safe.directory=*', '-c', 'core.fsmonitor=false', *words]
+    argv = git_command(checkout, *words)
     try:
         done = subprocess.run(argv, input=feed, capture_output=True, timeout=GIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

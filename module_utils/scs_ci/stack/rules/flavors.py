@@ -102,7 +102,10 @@ def _class(variables: dict[str, str]) -> str:
 
 
 def _example(variables: dict[str, str], *lines: int, files: dict[str, str] | None = None) -> Example:
-    text = _class(variables)
+    return _rendered(_class(variables), lines, files)
+
+
+def _rendered(text: str, lines: tuple[int, ...], files: dict[str, str] | None = None) -> Example:
     source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
     hits = tuple((CLASS, line) for line in lines)
     return Example({CLASS: text, **(files or {})}, rendered={'cluster-class': source + text}, hits=hits)
@@ -113,9 +116,7 @@ def _machine(flavor: str, *lines: int) -> Example:
         'apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackMachineTemplate\nmetadata:\n  name: x\n'
         f'spec:\n  template:\n    spec:\n      flavor: {flavor}\n'
     )
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    hits = tuple((CLASS, line) for line in lines)
-    return Example({CLASS: text}, rendered={'cluster-class': source + text}, hits=hits)
+    return _rendered(text, lines)
 
 
 _VALUES = 'cluster-class/values.yaml'
