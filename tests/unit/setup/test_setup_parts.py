@@ -158,7 +158,9 @@ def test_no_more_programs_run_at_once_than_allowed(tmp_path: Path) -> None:
 def test_every_test_is_in_one_run() -> None:
     names = checks.runs(paths.CHECKOUT)
     files = [file for tree in ('tests', 'sandbox/tests') for file in (paths.CHECKOUT / tree).rglob('test_*.py')]
-    for file in files:
+    unasked = [file for file in files if not file.is_relative_to(paths.CHECKOUT / 'tests/integration/storage')]
+    assert len(unasked) < len(files)  # nothing in there runs unasked, so the directory would end as one without tests
+    for file in unasked:
         owners = [name for name in names if file.is_relative_to(paths.CHECKOUT / name)]
         assert len(owners) == 1, file
     assert tuple(names[: len(checks.LONGEST)]) == checks.LONGEST  # none of them is gone
