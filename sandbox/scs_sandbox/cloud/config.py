@@ -31,6 +31,8 @@ COMPUTE_FILTERS = (
     'SameHostFilter',
     'DifferentHostFilter',
 )
+# Of answers against their own schemas, which is for the developers of the projects and costs a fifth of a request.
+UNPROVEN: Section = {'response_validation': 'ignore'}
 SILENT = {'driver': 'noop'}
 
 
@@ -116,6 +118,7 @@ def _keystone(region: Region, password: str, prefix: Path) -> Sections:
         'fernet_tokens': {'key_repository': region.data / 'fernet'},
         'fernet_receipts': {'key_repository': region.data / 'fernet'},
         'credential': {'key_repository': region.data / 'credential'},
+        'api': UNPROVEN,
         'cache': {'enabled': True, 'backend': 'dogpile.cache.memory'},
         'identity': {'password_hash_rounds': 4},  # bcrypt with production rounds costs 0.3 s per login
     }
@@ -176,7 +179,7 @@ def _nova(region: Region, password: str, prefix: Path) -> Sections:
         },
         'api_database': _database(region, 'nova_api'),
         'database': _database(region, 'nova_cell1'),
-        'api': {'auth_strategy': 'keystone'},
+        'api': {'auth_strategy': 'keystone', **UNPROVEN},
         'wsgi': {'api_paste_config': prefix / 'etc/nova/api-paste.ini'},
         'keystone_authtoken': _token(region, password, 'compute'),
         'service_user': {**_auth(region, password), 'send_service_user_token': True},
