@@ -2,7 +2,8 @@
 
 Wall times depend on the machine and on what else runs there; run it on a quiet one, twice, for the first time fills
 the cache. Goals of infra, the default: 90 s for the whole; sandbox start 12 s and 1.1 GiB; plane start 12 s and 1.3
-GiB; 6 s from build to topology for each further version. Goals of cluster: 3.5 minutes for the whole; from `topology
+GiB; 6 s from build to topology for each further version. Goals of cluster, without the
+upgrade (UPGRADE=0; variables of make are handed on): 3.5 minutes for the whole; from `topology
 reconciled` to the last step of deploy 65 s; 3.5 GiB for the whole box; deletion and purge 60 s.
 """
 

@@ -44,7 +44,7 @@ BALANCED = {'apiServerLoadBalancer': 'octavia-ovn', 'apiserver_loadbalancer': 'o
 INFRA, CLUSTER = 'infra', 'cluster'
 EXTENTS = {
     INFRA: Extent(machines=False, workers=1, specs=NO_SPECS),
-    CLUSTER: Extent(),
+    CLUSTER: Extent(upgrade=True),
     'full': Extent(control_planes=3, specs='quick', upgrade=True),
 }
 

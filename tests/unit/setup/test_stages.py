@@ -21,13 +21,12 @@ def test_extents() -> None:
     full = stages.chosen({'E2E': 'full'})
     assert (full.control_planes, full.workers, full.specs, full.upgrade) == (3, 2, 'quick', True)
     assert stages.extra_variables(full)['upgrade'] is True
-    assert stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}).upgrade
     minor = stages.chosen({'UPGRADE': 'minor'})
     assert (minor.upgrade, minor.new_minor, full.new_minor) == (True, True, False)
-    assert 'upgrade' not in stages.extra_variables(cluster)
-    upgraded = stages.extra_variables(stages.chosen({'E2E': 'cluster', 'UPGRADE': '1'}))
-    assert upgraded['variables'] == {'*': stages.BALANCED}
-    assert 'variables' not in stages.extra_variables(cluster)
+    upgraded = stages.extra_variables(cluster)
+    assert (upgraded['upgrade'], upgraded['variables']) == (True, {'*': stages.BALANCED})
+    stays = stages.extra_variables(stages.chosen({'E2E': 'cluster', 'UPGRADE': '0'}))
+    assert not {'upgrade', 'variables'} & set(stays)
     assert stages.chosen({}) == cluster
     assert stages.chosen({'CHECKOUT': '/some'}) == stages.chosen({'E2E': 'infra'}), 'its images may not be here'
 
