@@ -39,12 +39,16 @@ class Memory:
 
 
 def start_time(pid: int) -> int | None:
-    """When the process started, or None when there is none (a zombie counts as none)."""
+    """When the process started, or None when there is none.
+
+    A zombie counts as none, unless it is only the first of several threads: the others may still hold files and locks.
+    """
     try:
         fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in 'ZX' else int(fields[19])
+    gone = fields[0] == 'X' or (fields[0] == 'Z' and int(fields[17]) <= 1)
+    return None if gone else int(fields[19])
 
 
 def alive(process: Process) -> bool:

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.integration
 SLEEP = 'import time; print("here", flush=True); time.sleep(60)'
 STUBBORN = 'import signal, time; signal.signal(15, signal.SIG_IGN); print("here", flush=True); time.sleep(60)'
 
+# Its first thread ends alone, as the first one of a process with many may when all are told to.
+HEADLESS = (
+    'import ctypes, threading, time; threading.Thread(target=time.sleep, args=(1.5,)).start(); '
+    'print("here", flush=True); ctypes.CDLL(None).pthread_exit(None)'
+)
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[object]:
@@ -55,6 +61,16 @@ def test_stubborn_process_is_killed(start) -> None:  # type: ignore[no-untyped-d
     process = start(STUBBORN)
     assert processes.stop([process], timeout=0.2) == [process]
     assert not processes.alive(process)
+
+
+def test_process_whose_first_thread_ended_is_alive_until_the_last_one_did(start) -> None:  # type: ignore[no-untyped-def]
+    process = start(HEADLESS)
+    stat = Path(f'/proc/{process.pid}/stat')
+    while stat.read_text().rpartition(')')[2].split()[0] != 'Z':
+        assert processes.alive(process)
+    assert processes.alive(process)
+    while processes.alive(process):
+        assert stat.exists()
 
 
 def test_unrecorded_process_is_found_by_its_mark(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
