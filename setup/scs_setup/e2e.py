@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Request:
     stacks: str = ''
     changed_since: str = ''
     charts: str = ''
+    baseline: str = ''
     images: str = ''
     run_dir: str = ''
     name: str = 'default'
@@ -45,13 +46,14 @@ def request(environ: Mapping[str, str]) -> Request:
     """The request that make hands over in environment variables.
 
     Raises:
-        SetupProblem: a checkout or chart directory that does not exist, or a value that cannot be.
+        SetupProblem: a checkout, chart directory or baseline that does not exist, or a value that cannot be.
     """
     return Request(
         checkout=_directory(environ, 'CHECKOUT'),
         stacks=environ.get('STACKS', '').strip(),
         changed_since=environ.get('CHANGED_SINCE', '').strip(),
         charts=_directory(environ, 'CHARTS'),
+        baseline=_existing(environ, 'BASELINE', Path.is_file, 'file'),
         images=_directory(environ, 'IMAGES'),
         run_dir=str(Path(environ['RUN_DIR']).resolve()) if environ.get('RUN_DIR') else '',
         name=environ.get('SANDBOX', '').strip() or 'default',
@@ -63,10 +65,14 @@ def request(environ: Mapping[str, str]) -> Request:
 
 
 def _directory(environ: Mapping[str, str], name: str) -> str:
+    return _existing(environ, name, Path.is_dir, 'directory')
+
+
+def _existing(environ: Mapping[str, str], name: str, there: Callable[[Path], bool], kind: str) -> str:
     value = environ.get(name, '').strip()
-    if value and not Path(value).is_dir():
+    if value and not there(Path(value)):
         raise SetupProblem(
-            f'cannot use {name}={value}', 'no such directory', f'give the path of a directory as {name}', USAGE
+            f'cannot use {name}={value}', f'no such {kind}', f'give the path of a {kind} as {name}', USAGE
         )
     return str(Path(value).resolve()) if value else ''
 
@@ -79,6 +85,7 @@ def extra_variables(asked: Request, run_dir: str) -> list[str]:
         'stacks': asked.stacks,
         'changed_since': asked.changed_since,
         'charts': asked.charts,
+        'baseline': asked.baseline,
         'run_dir': run_dir,
         'repeat': repeat(asked),
         'keep': asked.keep,
@@ -102,6 +109,7 @@ def repeat(asked: Request) -> str:
         'STACKS': asked.stacks,
         'CHANGED_SINCE': asked.changed_since,
         'CHARTS': asked.charts,
+        'BASELINE': asked.baseline,
         'IMAGES': asked.images,
         **dict(asked.words),
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from ..core.clock import SystemClock
 from ..core.errors import UsageProblem
-from ..core.outcome import Exit
+from ..core.outcome import Exit, Outcome
 from ..core.records import PlannedVersion, Severity
 from ..core.run import StageRun, version_stage
 from ..stack import baseline, changes, checking, discover, output, selection
@@ -36,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--ignore', action='append', default=[], metavar='RULE', help='without these rules, also globs')
     parser.add_argument('--format', choices=tuple(output.FORMATS), default='text', help='of the result (default text)')
     parser.add_argument(
-        '--baseline', type=Path, metavar='FILE', help='JSON of an earlier check: tell only what is not in it'
+        '--baseline', type=Path, metavar='FILE', help='JSON of an earlier check: only what is not in it counts'
     )
     parser.add_argument('--offline', action='store_true', help='fetch no chart: what it would need is not rendered')
     parser.add_argument('--jobs', type=count, default=os.cpu_count() or 1, metavar='N', help='stacks at a time')
@@ -66,7 +67,7 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
     directory = open_run(options)
     checkout = options.checkout or Path(directory.info.checkout)
     rules, facts = selection.choose(all_rules(), options.select, options.ignore), _facts(options)
-    outside = _outside(options, source)
+    outside, before = _outside(options, source), _baseline(options)
 
     with helm(options.tools) as program:
 
@@ -77,10 +78,14 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
             stack = render_stack(known, program, source)
             stack = replace(stack, before=rendered_before(stack, program, source))
             found = judge(stack, rules)
-            state.findings.extend(found.findings)
-            state.facts['summary'] = {**output.summary(state.findings), 'excepted': len(found.excepted)}
+            compared = baseline.compare(found.findings, before)
+            state.findings.extend(compared.new)
+            more = {'excepted': len(found.excepted), 'known': compared.known}
+            state.facts['summary'] = {**output.summary(state.findings), **more}
+            if compared.known:
+                state.end(Outcome.PASSED, f'without {compared.known} findings of {options.baseline.name}')
             state.judge_findings()
-            if not any(finding.severity is Severity.ERROR for finding in found.findings):
+            if not any(finding.severity is Severity.ERROR for finding in compared.new):
                 demand_complete(stack)
 
         return show(version_stage(directory, 'check', body, tuple(options.version)), options.json)
@@ -88,12 +93,11 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
 
 def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
     rules = selection.choose(all_rules(), options.select, options.ignore)
-    known = baseline.read(options.baseline) if options.baseline else None
     chosen = frozenset(rule.id for rule in rules)
     means = checking.Means(options.tools, source, chosen, _facts(options), _outside(options, source))
     checked = checking.check_all(_subjects(options), means, options.jobs)
     found = [finding for one in checked for finding in one.judgement.findings]
-    compared = baseline.compare(found, known) if known is not None else baseline.Compared(tuple(found), 0, 0)
+    compared = baseline.compare(found, _baseline(options))
     report = output.Report(
         stacks=tuple(one.header for one in checked),
         findings=compared.new,
@@ -106,6 +110,10 @@ def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
         return Exit.FAILED
     checking.demand_all_complete(checked)
     return Exit.PASSED
+
+
+def _baseline(options: argparse.Namespace) -> Counter[baseline.Key]:
+    return baseline.read(options.baseline) if options.baseline else Counter()
 
 
 def _subjects(options: argparse.Namespace) -> list[checking.Subject]:

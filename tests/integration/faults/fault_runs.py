@@ -156,17 +156,19 @@ class Run:
         assert old in content, f'{file} lacks {old!r}'
         path.write_text(content.replace(old, new), encoding='utf-8')
 
-    def publish(self, *chosen: str, charts: Path | None = None) -> None:
+    def publish(self, *chosen: str, charts: Path | None = None, baseline: Path | None = None) -> None:
         """Everything before deploy. The plane is recorded as the run's own, so that its death is noticed.
 
-        chosen: further words for discover. charts: where those are that the stack does not carry.
+        chosen: further words for discover. charts: where those are that the stack does not carry. baseline: findings
+        of the check that are known.
         """
         run = ['--run', self.directory]
         checkout = ['--checkout', self.place / 'checkout']
         self.lab.done('discover', *run, *checkout, '--run-id', self.id, '--cloud', 'sandbox', *chosen)
         self.lab.plane_up(*run)
         mirror = ['--charts', charts] if charts else []
-        for words in (['check', *run, *mirror], ['build', *run]):
+        known = ['--baseline', baseline] if baseline else []
+        for words in (['check', *run, *mirror, *known], ['build', *run]):
             self.lab.done(*words)
         self.lab.done('publish', *run, *self.registry)
 

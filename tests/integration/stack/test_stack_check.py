@@ -277,6 +277,25 @@ def test_a_broken_stack_fails_its_check_and_nothing_else_runs(checkout: Path, to
     assert passed.outcome is Outcome.PASSED
 
 
+def test_what_a_baseline_knows_keeps_nothing_from_the_next_stage(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    edit(checkout, 'cluster-class/Chart.yaml', '1-34', '1-33')
+    known = tmp_path / 'known.json'
+    known.write_text(scs_ci('check', checkout, '--tools', tools, '--format', 'json').stdout)
+    run = ['--run', tmp_path / 'run']
+    words = ['check', *run, '--tools', tools]
+
+    scs_ci('discover', *run, '--checkout', checkout)
+    codes = [scs_ci(*words).returncode, scs_ci(*words, '--baseline', known).returncode]
+
+    record = RunDirectory.open(tmp_path / 'run').record('check', 'openstack-example-1-34')
+    assert codes == [1, 0]
+    assert record is not None
+    assert record.facts['summary']['known'] > 0
+    assert record.reason == f'without {record.facts["summary"]["known"]} findings of known.json'
+    edit(checkout, 'cluster-class/Chart.yaml', '1-33', '1-32')
+    assert scs_ci(*words, '--baseline', known).returncode == 1, 'another finding is not known'
+
+
 def test_a_template_that_never_ends_is_a_finding(helm: Helm, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = '{{ range until 40000 }}{{ range until 40000 }}{{ end }}{{ end }}'
     edit(checkout, 'cluster-class/templates/openstack.yaml', 'flavor: set-by-patch', f'flavor: x{loop}')

@@ -99,7 +99,7 @@ def test_every_variable_of_the_jobs_is_documented() -> None:
 
 
 @pytest.mark.integration
-def test_what_is_asked_of_conformance_and_upgrade_reaches_the_commands(programs: Path, tmp_path: Path) -> None:
+def test_what_is_asked_of_the_stages_reaches_the_commands(programs: Path, tmp_path: Path) -> None:
     told = {
         'dir': '/run',
         'checkout': '/checkout',
@@ -108,12 +108,13 @@ def test_what_is_asked_of_conformance_and_upgrade_reaches_the_commands(programs:
         'variables': '/variables.yaml',
         'plane': {'kubeconfig': '/kubeconfig', 'registry': 'registry'},
         'command': ['sh', '-c', f'echo "$@" >> {tmp_path}/calls', 'sh'],
-        'stages': ['deploy', 'conformance', 'upgrade'],
+        'stages': ['check', 'deploy', 'conformance', 'upgrade'],
         'control_planes': 3,
         'workers': 0,
         'zones': ['a', 'b'],
         'specs': 'quick',
         'waivers': '/waivers.yaml',
+        'baseline': '/baseline.json',
         'next': '/next',
     }
     role = {'role': 'run-cluster-stacks', **{f'run_cluster_stacks_{name}': value for name, value in told.items()}}
@@ -121,7 +122,8 @@ def test_what_is_asked_of_conformance_and_upgrade_reaches_the_commands(programs:
     (tmp_path / 'play.yaml').write_text(json.dumps([play]))
     done = run(programs, 'ansible-playbook', str(tmp_path / 'play.yaml'))
     assert done.returncode == 0, done.stdout + done.stderr
-    deploy, conformance, upgrade, delete = (tmp_path / 'calls').read_text().splitlines()
+    check, deploy, conformance, upgrade, delete = (tmp_path / 'calls').read_text().splitlines()
+    assert '--baseline /baseline.json' in check
     assert delete.startswith('deploy --delete ')
     assert '--control-planes 3 --workers 0 --zone a --zone b' in deploy
     assert '--select quick --waivers /waivers.yaml' in conformance

@@ -239,8 +239,8 @@ def test_request_reads_what_make_exports(tmp_path: Path) -> None:
     assert e2e.repeat(e2e.Request(charts='/a b')) == "make e2e CHARTS='/a b'"
 
 
-@pytest.mark.parametrize('name', ['CHECKOUT', 'CHARTS'])
-def test_missing_directory_is_a_usage_error(name: str) -> None:
+@pytest.mark.parametrize('name', ['CHECKOUT', 'CHARTS', 'BASELINE'])
+def test_missing_directory_or_file_is_a_usage_error(name: str) -> None:
     with pytest.raises(SetupProblem, match=f'cannot use {name}=/no/such') as caught:
         e2e.request({name: '/no/such'})
     assert caught.value.exit_code == 2
