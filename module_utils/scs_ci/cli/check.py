@@ -120,18 +120,19 @@ def _subjects(options: argparse.Namespace) -> list[checking.Subject]:
     """The stacks of all paths; with several paths their findings are told as seen from here."""
     several = len(options.paths) > 1
     return [
-        checking.Subject(path, place, path.as_posix() if several else '')
+        checking.Subject(path, place, path.as_posix() if several else '', reason)
         for path in options.paths
-        for place in _places(options, path)
+        for place, reason in _places(options, path)
     ]
 
 
-def _places(options: argparse.Namespace, path: Path) -> tuple[discover.Place, ...]:
+def _places(options: argparse.Namespace, path: Path) -> list[tuple[discover.Place, str]]:
+    """The chosen stacks, with the reason where only those that changed are."""
     places = discover.choose(discover.find(path), options.stack)
     if not options.changed_since:
-        return places
-    differing = changes.changed(path, options.changed_since, places)
-    return tuple(place for place in places if place.path in differing)
+        return [(place, '') for place in places]
+    reasons = changes.changed(path, options.changed_since, places)
+    return [(place, reasons[place.path]) for place in places if place.path in reasons]
 
 
 def _facts(options: argparse.Namespace) -> Facts:

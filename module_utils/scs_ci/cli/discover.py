@@ -15,7 +15,7 @@ from ..core.naming import names, new_run_id
 from ..core.outcome import Exit
 from ..core.records import RunInfo
 from ..core.run import RunDirectory, StageRun, run_stage, timestamp
-from ..stack import changes, discover, planning, treehash
+from ..stack import changes, discover, gitread, planning, treehash
 from ..stack.model import Stack
 from .common import add_run, positive, show
 
@@ -101,7 +101,7 @@ def _info(options: argparse.Namespace, checkout: Path, stacks: list[Stack]) -> R
         expires=timestamp(now + datetime.timedelta(hours=options.expires_hours)),
         tier=options.tier,
         checkout=str(checkout),
-        commit=changes.commit(checkout) or _content(stacks),
+        commit=gitread.commit(checkout) or _content(stacks),
         cloud=options.cloud,
         repeat=options.repeat or shlex.join(['scs-ci', *sys.argv[1:]]),
     )

@@ -2,148 +2,132 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import shutil
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
-from ..core.errors import ToolProblem, UsageProblem
-from ..core.process import Completed, run
+from ..core.errors import Problem
+from . import contents, discover, gitread, reaching
+from .contents import Contents
 from .discover import Place
+from .layouts import ADDON_CONFIG, ADDON_DIR, CLASS_DIR, TOOL_CONFIG
 
-# git answers from local files: ten times what the largest repository of stacks needs on a slow disk.
-GIT_SECONDS = 60
-SHOWN = 3  # names of changed files in a reason
-# Documents beside the stacks reach no release.
-DOCUMENT = re.compile(r'(?i).*\.(md|rst|txt|adoc)|license.*|\.gitignore|codeowners')
-
-
-def git_command(checkout: Path, *words: str) -> list[str]:
-    """git for reading, whoever owns the checkout and whatever its configuration starts."""
-    return ['git', '-C', str(checkout), '-c', 'safe.directory=*', '-c', 'core.fsmonitor=false', *words]
-
-
-def git(checkout: Path, *words: str) -> Completed:
-    """Run git for reading text."""
-    return run(
-        git_command(checkout, *words), timeout=GIT_SECONDS, env={**os.environ, 'LC_ALL': 'C', 'GIT_OPTIONAL_LOCKS': '0'}
-    )
+SHOWN = 3  # names of changed files in a part of a reason
+# Part of a stack -> its files and directories; the rest is 'other files'.
+PARTS = {
+    'class': (f'{CLASS_DIR}/',),
+    'addons': (f'{ADDON_DIR}/', ADDON_CONFIG, 'cluster-addon-values.yaml'),
+    'node images': ('node-images/', 'node-image/', 'image.yaml', 'kubernetes.yaml', discover.IMAGE_LIST),
+    'tool config': tuple(TOOL_CONFIG.values()),
+}
+OTHER, SHARED = 'other files', 'shared files'
 
 
-def commit(checkout: Path) -> str:
-    """The commit of the checkout, with `-dirty` when files below it differ; '' when it is not a git work tree."""
-    head = git(checkout, 'rev-parse', '--verify', '--quiet', 'HEAD')
-    if head.code:
-        return ''
-    state = git(checkout, 'status', '--porcelain', '--', '.')
-    return head.stdout.strip() + ('-dirty' if state.code or state.stdout.strip() else '')
+@dataclass(frozen=True)
+class Revision:
+    """A checkout and what it held at a reference."""
 
+    checkout: Path
+    before: Contents
+    algorithm: str
 
-def untracked(checkout: Path, path: str) -> frozenset[str]:
-    """Files below a stack that Git does not know, ignored ones included; none when it knows no file of the stack.
-
-    A plane host has a copy of the checkout without its history, and need not have git.
-    """
-    if shutil.which('git') is None:
-        return frozenset()
-    known = git(checkout, 'ls-files', '-z', '--cached', '--', path)
-    others = git(checkout, 'ls-files', '-z', '--others', '--', path) if known.code == 0 and known.stdout else None
-    if others is None or others.code:
-        return frozenset()  # a copy without Git, or a stack that is not committed yet
-    prefix = '' if path == '.' else f'{path}/'
-    return frozenset(name.removeprefix(prefix) for name in others.stdout.split('\0') if name)
+    def now(self, names: Collection[str]) -> Contents:
+        return contents.now(self.checkout, names, self.algorithm)
 
 
 def changed(checkout: Path, reference: str, places: Sequence[Place]) -> dict[str, str]:
     """Path of each stack that differs from `reference` -> the reason. Missing stacks have not changed.
 
-    A stack differs when any file below it has another content, is new or is gone, or when a file in a directory between
-    the checkout and the stack does (the shared image list of layout B, for example; documents excepted).
+    A stack differs when any file below it has another content, is new or is gone, which is what its content hash says;
+    or when a file outside of it that reaches it does: the target of a link, a chart that it depends on by `file://`,
+    the entries of its minor in a shared image list, any other file in a directory between it and the checkout,
+    documents excepted.
     """
-    verify(checkout, reference)
-    before = _listing(checkout, reference)
-    reasons: dict[str, str] = {}
-    for place in places:
-        reason = _reason(checkout, place.path, before)
-        if reason:
-            reasons[place.path] = f'{reason} since {reference}'
-    return reasons
+    gitread.verify(checkout, reference)
+    before = contents.at_revision(checkout, reference)
+    revision = Revision(checkout, before, contents.algorithm_of(before.files.values()))
+    reasons = {place.path: _reason(revision, reference, place) for place in places}
+    return {path: f'{reason} since {reference}' for path, reason in reasons.items() if reason}
 
 
-def verify(checkout: Path, reference: str) -> None:
-    """UsageProblem when git knows no such commit in the checkout."""
-    found = git(checkout, 'rev-parse', '--verify', '--quiet', '--end-of-options', f'{reference}^{{commit}}')
-    if found.code:
-        answer = found.last_words() if found.stderr.strip() else 'git knows no such commit here'
-        advice = 'fetch it (a shallow clone lacks old commits) or name another'
-        raise UsageProblem('cannot compare with', f'git reference {reference!r} in {checkout}', answer, advice)
-
-
-def _listing(checkout: Path, reference: str) -> dict[str, str]:
-    """Path relative to the checkout -> blob id at the reference."""
-    done = git(checkout, 'ls-tree', '-r', '-z', reference, '--', '.')
-    if done.code:
-        raise ToolProblem('cannot list', f'git tree {reference}', done.last_words(), 'see the message of git')
-    entries = (line.split('\t', 1) for line in done.stdout.split('\0') if line)
-    return {name: meta.split()[2] for meta, name in entries}
-
-
-def _reason(checkout: Path, path: str, before: Mapping[str, str]) -> str:
-    prefix = '' if path == '.' else f'{path}/'
-    old = {name: blob for name, blob in before.items() if name.startswith(prefix)}
+def _reason(revision: Revision, reference: str, place: Place) -> str:
+    prefix = '' if place.path == '.' else f'{place.path}/'
+    old = {name for name in revision.before.files if name.startswith(prefix)}
     if not old:
         return 'new'
-    algorithm = 'sha1' if len(next(iter(old.values()))) == 40 else 'sha256'
-    own = _different(checkout, old, _below(checkout, path), algorithm)
-    if own:
-        more = f' and {len(own) - SHOWN} more' if len(own) > SHOWN else ''
-        return f'changed: {", ".join(name.removeprefix(prefix) for name in own[:SHOWN])}{more}'
-    for directory in _between(path):
-        shared = {n: b for n, b in before.items() if _parent(n) == directory and not _document(n)}
-        now = [n for n in _beside(checkout, directory) if not _document(n)]
-        differing = _different(checkout, shared, now, algorithm)
-        if differing:
-            return f'shared file {differing[0]} changed'
-    return ''
+    now = revision.now(gitread.below(revision.checkout, place.path))
+    parts: dict[str, list[str]] = {}
+    for name in _different(revision.before, now, old):
+        target = now.targets.get(name, name)
+        if target != name and revision.before.targets.get(name) == target and not target.startswith(prefix):
+            parts.setdefault(SHARED, []).append(target)
+        else:
+            own = name.removeprefix(prefix)
+            parts.setdefault(_part(own), []).append(own + _state(name, revision.before, now))
+    parts.setdefault(SHARED, []).extend(_outside(revision, reference, place, now))
+    return ', '.join(f'{part} changed ({_some(parts[part])})' for part in (*PARTS, OTHER, SHARED) if parts.get(part))
 
 
-def _different(checkout: Path, old: Mapping[str, str], now: Sequence[str], algorithm: str) -> list[str]:
-    new = {name: blob_id(checkout / name, algorithm) for name in now}
-    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+def _different(before: Contents, now: Contents, old: Collection[str]) -> list[str]:
+    return sorted(name for name in {*old, *now.files} if before.files.get(name) != now.files.get(name))
 
 
-def blob_id(path: Path, algorithm: str) -> str:
-    """The id git gives to the file's content; of a link, to its target's name."""
-    try:
-        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-    except OSError as error:
-        raise UsageProblem('cannot read', str(path), error.strerror or str(error), 'fix its permissions') from error
-    return hashlib.new(algorithm, b'blob %d\0' % len(content) + content).hexdigest()
+def _state(name: str, before: Contents, now: Contents) -> str:
+    return ' is gone' if name not in now.files else '' if name in before.files else ' is new'
 
 
-def _below(checkout: Path, path: str) -> list[str]:
-    """Files below a directory that git would see: untracked ones count, ignored ones do not enter a clean checkout."""
-    done = git(checkout, 'ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', path)
-    names = [name for name in done.stdout.split('\0') if name]
-    return [name for name in names if (checkout / name).is_symlink() or (checkout / name).is_file()]
+def _part(name: str) -> str:
+    fitting = (part for part, heads in PARTS.items() for head in heads if name == head or _within(name, head))
+    return next(fitting, OTHER)
 
 
-def _beside(checkout: Path, directory: str) -> list[str]:
-    return [name for name in _below(checkout, directory or '.') if _parent(name) == directory]
+def _within(name: str, head: str) -> bool:
+    return head.endswith('/') and name.startswith(head)
 
 
-def _between(path: str) -> list[str]:
-    """Directories above the stack and below the checkout, nearest first."""
-    parts = path.split('/')
-    return ['/'.join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+def _some(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    more = f' and {len(unique) - SHOWN} more' if len(unique) > SHOWN else ''
+    return ', '.join(unique[:SHOWN]) + more
+
+
+def _outside(revision: Revision, reference: str, place: Place, now: Contents) -> list[str]:
+    """Files outside of the stack, by other ways than a link, that reach it and differ."""
+    found = []
+    for directory in reaching.between(place.path):
+        before = {name for name in revision.before.files if _parent(name) == directory}
+        there = [name for name in gitread.below(revision.checkout, directory) if _parent(name) == directory]
+        found += [
+            name
+            for name in _different(revision.before, revision.now(there), before)
+            if not reaching.is_document(name) and _reaches(revision, reference, place, name)
+        ]
+    for directory in sorted(set(reaching.local_charts(place.path, _charts(revision.checkout, now)))):
+        before = {name for name in revision.before.files if name.startswith(f'{directory}/')}
+        found += _different(revision.before, revision.now(gitread.below(revision.checkout, directory)), before)
+    return found
+
+
+def _charts(checkout: Path, now: Contents) -> Mapping[str, str]:
+    names = [name for name in now.files if name.endswith('/Chart.yaml')]
+    return {name: (checkout / name).read_text('utf-8', 'replace') for name in names if (checkout / name).is_file()}
+
+
+def _reaches(revision: Revision, reference: str, place: Place, name: str) -> bool:
+    """Whether the difference of a file beside the stacks is in a part of it that this stack has."""
+    path = revision.checkout / name
+    if not reaching.is_image_list(name) or not path.is_file() or name not in revision.before.files:
+        return True
+    with suppress(Problem):  # a stack that cannot be read has no minor, and its check says why
+        version = discover.load(revision.checkout, place).version
+        if version is not None:
+            (old,) = gitread.blobs(revision.checkout, [revision.before.files[name]])
+            one, other = (reaching.images_of_minor(text, version) for text in (old, path.read_bytes()))
+            return bool(one != other)
+    return True
 
 
 def _parent(name: str) -> str:
     """Directory of a file, '' for the checkout itself."""
     return name.rpartition('/')[0]
-
-
-def _document(name: str) -> bool:
-    return DOCUMENT.fullmatch(PurePosixPath(name).name) is not None

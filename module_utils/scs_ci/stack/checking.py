@@ -23,11 +23,15 @@ from .render import render_stack
 
 @dataclass(frozen=True)
 class Subject:
-    """A stack to be checked. prefix: put before paths in the result, '' when there is one checkout."""
+    """A stack to be checked. prefix: put before paths in the result, '' when there is one checkout.
+
+    reason: why it is checked, '' where all are.
+    """
 
     checkout: Path
     place: discover.Place
     prefix: str = ''
+    reason: str = ''
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ def check_some(subjects: Sequence[Subject], means: Means) -> list[Checked]:
                 stack = replace(stack, before=rendered_before(stack, program, means.source))
             except ProductProblem as problem:
                 stack = discover.unreadable(subject.place, problem.reason)
-            found.append(_prefixed(subject, Checked(Header.of(stack), judge(stack, rules), _incomplete(stack))))
+            found.append(
+                _prefixed(subject, Checked(Header.of(stack, subject.reason), judge(stack, rules), _incomplete(stack)))
+            )
         return found
 
 

@@ -22,17 +22,18 @@ LONGEST_VALUE = 80
 
 @dataclass(frozen=True)
 class Header:
-    """What tells stacks apart in a result."""
+    """What tells stacks apart in a result. reason: why this one was checked, '' where all were."""
 
     path: str
     provider: str
     name: str
     kubernetes: str
     layout: str
+    reason: str = ''
 
     @classmethod
-    def of(cls, stack: Stack) -> Header:
-        return cls(stack.path, stack.provider.text, stack.name.text, stack.kubernetes.text, stack.layout)
+    def of(cls, stack: Stack, reason: str = '') -> Header:
+        return cls(stack.path, stack.provider.text, stack.name.text, stack.kubernetes.text, stack.layout, reason)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def text(report: Report) -> str:
         f'{e.file}:{e.line}: excepted: {e.finding.message} [{e.finding.rule}] because: {e.reason}'
         for e in report.excepted
     ]
+    lines += [f'{stack.path}: {stack.reason}' for stack in report.stacks if stack.reason]
     counts = summary(report.findings)
     parts = [f'{counts[s]} {s}s' for s in Severity]
     parts += [f'{len(report.excepted)} excepted'] if report.excepted else []
@@ -69,7 +71,7 @@ def document(report: Report) -> dict[str, Any]:
     """The JSON form: stacks, findings without empty fields, what exceptions took back, summary."""
     return {
         'format': FORMAT,
-        'stacks': [dict(vars(stack)) for stack in report.stacks],
+        'stacks': [_header(stack) for stack in report.stacks],
         'findings': [_plain(finding) for finding in report.findings],
         'exceptions': [
             {'file': e.file, 'line': e.line, 'reason': e.reason, 'finding': _plain(e.finding)} for e in report.excepted
@@ -146,6 +148,10 @@ def summary(findings: Sequence[Finding]) -> dict[str, int]:
     """Number of findings of each severity."""
     counts = Counter(finding.severity for finding in findings)
     return {severity: counts[severity] for severity in Severity}
+
+
+def _header(stack: Header) -> dict[str, str]:
+    return {key: value for key, value in vars(stack).items() if key != 'reason' or value}
 
 
 def _place(finding: Finding) -> str:

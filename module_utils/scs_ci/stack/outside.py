@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import discover, previous
-from .changes import untracked
 from .charts import ChartSource
+from .gitread import untracked
 from .helm import Helm
 from .indexes import IndexSource, indexes
 from .model import Stack

@@ -32,6 +32,9 @@ DEMO_HASH = 'g8gjzlq1rie8snp9s3fcxl2dnr4ro3t8ye1bm3wwvdq'
 DEMO_ADDON_DIR = 'c2qt8dlxbejxezzcx8adcwbepq8guxei2trw80idpfu'
 DEMO_ADDON_VALUES = 'rp499odpv3tzpdv02fvi46wupea80o5u4eal4zg6aw'
 
+# Lists node images beside the minors of layout B.
+MANAGER = 'images:\n  - versions:\n      - version: v1.35.3\n      - version: v1.35.10\n      - version: v1.36.1\n'
+
 
 def write(directory: Path, files: dict[str, str]) -> Path:
     """Write files below a directory, which is returned."""

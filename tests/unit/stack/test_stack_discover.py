@@ -1,34 +1,19 @@
-"""Finding, choosing, planning; what changed since a git revision."""
+"""Finding, choosing, planning."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from stack_data import write
 
 from scs_ci.core.errors import UsageProblem
-from scs_ci.stack import changes, discover, planning
+from scs_ci.stack import discover, planning
 from scs_ci.stack.check import run_rules
 from scs_ci.stack.discover import Place
 from scs_ci.stack.rule import BASE
 
 pytestmark = pytest.mark.unit
-MANAGER = 'images:\n  - versions:\n      - version: v1.35.3\n      - version: v1.35.10\n      - version: v1.36.1\n'
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Two stacks of layout A, one minor of layout B."""
-    write(tmp_path / 'providers/openstack/demo', dict(BASE))
-    write(tmp_path / 'providers/docker/demo', {**BASE, 'csctl.yaml': BASE['csctl.yaml'].replace('openstack', 'docker')})
-    minor = {k: v for k, v in BASE.items() if k != 'csctl.yaml'}
-    minor['stack.yaml'] = 'provider: openstack\nclusterStackName: scs\nkubernetesVersion: 1.35\n'
-    write(tmp_path / 'providers/openstack/scs/1-35', minor)
-    write(tmp_path / 'providers/openstack/scs', {'image-manager.yaml': MANAGER})
-    write(tmp_path / '.release/providers/x', dict(BASE))
-    return tmp_path
 
 
 def test_both_layouts_are_found(checkout: Path) -> None:
@@ -152,81 +137,3 @@ def test_two_directories_of_one_version_are_refused(checkout: Path) -> None:
 
     with pytest.raises(UsageProblem, match='both declare it'):
         planning.make_plan(stacks, {s.path: 'all' for s in stacks}, 'e2e')
-
-
-def git(checkout: Path, *words: str) -> None:
-    identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'commit.gpgsign=false']
-    subprocess.run(['git', '-C', str(checkout), *identity, *words], check=True, capture_output=True)
-
-
-@pytest.fixture
-def repository(checkout: Path) -> Path:
-    git(checkout, 'init', '-q')
-    git(checkout, 'add', '-f', 'providers')
-    git(checkout, 'commit', '-qm', 'first')
-    return checkout
-
-
-def changed(repository: Path, reference: str = 'HEAD') -> dict[str, str]:
-    return changes.changed(repository, reference, discover.find(repository))
-
-
-def test_untracked_files_are_those_that_git_does_not_know(
-    repository: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = discover.find(checkout)[0].path
-    assert changes.untracked(repository, place) == frozenset()
-    (repository / place / 'new').touch()
-    assert changes.untracked(repository, place) == {'new'}
-    # a plane host has a copy, and need not have git
-    monkeypatch.setenv('PATH', '')
-    assert changes.untracked(repository, place) == frozenset()
-
-
-def test_nothing_changed(repository: Path) -> None:
-    (repository / 'README.md').write_text('x')
-
-    assert changed(repository) == {}
-    assert len(changes.commit(repository).removesuffix('-dirty')) == 40
-
-
-@pytest.mark.parametrize('file', ['csctl.yaml', 'cluster-class/templates/class.yaml', 'new.yaml', 'README.md'])
-def test_any_file_below_a_stack_changes_it(repository: Path, file: str) -> None:
-    path = repository / 'providers/docker/demo' / file
-    path.write_text((path.read_text() if path.exists() else '') + '\n# more\n')
-
-    assert changed(repository) == {'providers/docker/demo': f'changed: {file} since HEAD'}
-    assert changes.commit(repository).endswith('-dirty')
-
-
-def test_a_file_that_is_gone_and_a_new_stack(repository: Path) -> None:
-    (repository / 'providers/docker/demo/cluster-addon/cni/Chart.yaml').unlink()
-    write(repository / 'providers/openstack/other', dict(BASE))
-
-    assert changed(repository) == {
-        'providers/docker/demo': 'changed: cluster-addon/cni/Chart.yaml since HEAD',
-        'providers/openstack/other': 'new since HEAD',
-    }
-
-
-def test_a_shared_file_changes_what_it_reaches(repository: Path) -> None:
-    (repository / 'providers/openstack/scs/image-manager.yaml').write_text(MANAGER + '      - version: v1.35.11\n')
-
-    assert changed(repository) == {
-        'providers/openstack/scs/1-35': 'shared file providers/openstack/scs/image-manager.yaml changed since HEAD'
-    }
-
-
-def test_a_change_of_mode_is_no_change(repository: Path) -> None:
-    (repository / 'providers/docker/demo/csctl.yaml').chmod(0o755)
-
-    assert changed(repository) == {}
-
-
-def test_an_unknown_reference_is_told(repository: Path) -> None:
-    with pytest.raises(UsageProblem, match='no such commit'):
-        changed(repository, 'no-such-branch')
-
-
-def test_outside_of_git_there_is_no_commit(tmp_path: Path) -> None:
-    assert changes.commit(tmp_path) == ''

@@ -108,3 +108,12 @@ def test_every_rule_is_explained_with_marks_at_its_bad_lines(rule: Rule) -> None
     assert bad.count('\n> ') + bad.startswith('> ') == len(rule.bad[0].hits)
     assert '\n> ' not in good
     assert rule.id in table(all_rules())
+
+
+def test_the_reason_of_a_stack_is_told_where_there_is_one() -> None:
+    header = Header(STACK, 'openstack', 'demo', 'v1.34.7', 'A', 'class changed (a) since main')
+    report = Report((header,), ())
+
+    assert FORMATS['text'](report).splitlines()[0] == f'{STACK}: class changed (a) since main'
+    assert json.loads(FORMATS['json'](report))['stacks'][0]['reason'] == header.reason
+    assert 'reason' not in json.loads(FORMATS['json'](REPORT))['stacks'][0]
