@@ -107,7 +107,8 @@ def _version(run: RunDirectory, version: PlannedVersion, broken: str) -> Version
         before = next((f'{s.stage} {s.outcome}' for s in stages if s.outcome in (Outcome.FAILED, Outcome.ERROR)), '')
         skipped = StageResult(name, Outcome.SKIPPED, version.skipped.get(name, 'not in the plan'))
         stages.append(_stage(run, name, version.key, broken or before) if recorded else skipped)
-    return VersionResult(version.key, version.path, version.kubernetes, _release(run, version), tuple(stages))
+    release = _release(run, version)
+    return VersionResult(version.key, version.path, version.kubernetes, release, tuple(stages), version.reason)
 
 
 def _release(run: RunDirectory, version: PlannedVersion) -> str:

@@ -120,6 +120,8 @@ PAGE = """<!DOCTYPE html>
 {{ stages(result.stages) }}
 {% for version in result.versions %}
 <h2 id="{{ version.key }}">{{ version.stack }} {{ version.kubernetes }}</h2>
+{% if version.why %}<p>In this run: {{ version.why }}</p>
+{% endif -%}
 {{ stages(version.stages) }}
 {% endfor %}
 {% if result.leftovers -%}

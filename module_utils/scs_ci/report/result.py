@@ -40,13 +40,17 @@ class StageResult:
 
 @dataclass(frozen=True)
 class VersionResult:
-    """One Kubernetes version of one stack. stack: path in the checkout; release: the built tag, empty without one."""
+    """One Kubernetes version of one stack. stack: path in the checkout; release: the built tag, empty without one.
+
+    why: what the plan says why it is in the run, for example what changed.
+    """
 
     key: str
     stack: str
     kubernetes: str
     release: str
     stages: tuple[StageResult, ...]
+    why: str = ''
 
     @property
     def outcome(self) -> Outcome:

@@ -28,6 +28,7 @@ def _version(version: VersionResult) -> dict[str, Any]:
         'stack': version.stack,
         'kubernetes': version.kubernetes,
         'release': version.release,
+        'why': version.why,
         'outcome': version.outcome.value,
         'stages': [_stage(stage) for stage in version.stages],
     }

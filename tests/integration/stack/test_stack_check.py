@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,17 @@ def test_a_template_that_never_ends_is_a_finding(helm: Helm, checkout: Path, mon
 
     assert found.rule == 'renders'
     assert 'did not end within 2 s' in found.message
+
+
+def test_only_what_changed_is_checked_and_the_reason_is_told(tools: Path, checkout: Path) -> None:
+    identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'commit.gpgsign=false']
+    for words in (['init', '-q'], ['add', '-f', '.'], ['commit', '-qm', 'first']):
+        subprocess.run(['git', '-C', str(checkout), *identity, *words], check=True, capture_output=True)
+    options = ['--changed-since', 'HEAD', '--offline', '--json', '--tools', str(tools)]
+
+    assert json.loads(scs_ci('check', checkout, *options).stdout)['stacks'] == []
+    edit(checkout, 'csctl.yaml', 'v1.34', 'v1.33')
+    done = scs_ci('check', checkout, *options)
+
+    (stack,) = json.loads(done.stdout)['stacks']
+    assert (done.returncode, stack['reason']) == (1, 'tool config changed (csctl.yaml) since HEAD')

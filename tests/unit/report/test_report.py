@@ -79,6 +79,7 @@ def test_all_passed(run: RunDirectory) -> None:
     assert only['stack'] == 'providers/openstack/scs2'
     assert only['kubernetes'] == 'v1.34.7'
     assert only['release'] == 'openstack-scs2-1-34-v0-sha-azlfam7'
+    assert only['why'] == 'all'
     assert [s['stage'] for s in only['stages']] == list(VERSION_STAGES)
     assert only['stages'][0] == {'stage': 'check', 'outcome': 'passed', 'reason': '', 'seconds': 2.5, 'simulated': []}
 
