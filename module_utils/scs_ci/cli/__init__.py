@@ -20,6 +20,7 @@ COMMANDS = {
     'check': ('check', 'check cluster stacks without a cloud'),
     'rules': ('rules', 'list the rules of the check'),
     'explain': ('explain', 'explain rules: motivation, a bad and a good example'),
+    'versions': ('versions', 'resolve Kubernetes, chart and image versions, and state them in stacks'),
     'build': ('build', 'build releases'),
     'publish': ('publish', 'push releases to a registry and verify them'),
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),

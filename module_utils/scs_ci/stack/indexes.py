@@ -53,6 +53,19 @@ def indexes(stacks: Iterable[Stack], source: IndexSource, now: datetime.datetime
     return {repository: index for repository, index in found.items() if index}
 
 
+def latest(repositories: Iterable[str], source: IndexSource, now: datetime.datetime) -> dict[str, Index]:
+    """The newest index of each repository that is to be had: files, else the network, else what is known of before."""
+    found = {repository: _latest(repository, source, now) for repository in repositories}
+    return {repository: index for repository, index in found.items() if index}
+
+
+def _latest(repository: str, source: IndexSource, now: datetime.datetime) -> Index | None:
+    if source.directory:
+        return _from_directory(repository, source.directory, now)
+    asked = None if source.offline else _fetched(repository, source.cache, now)
+    return asked or _newest([_cached(repository, source.cache, now), _snapshot(repository, now)])
+
+
 def _index(repository: str, needed: set[tuple[str, str]], source: IndexSource, now: datetime.datetime) -> Index | None:
     if source.directory:
         return _from_directory(repository, source.directory, now)

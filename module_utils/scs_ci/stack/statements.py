@@ -74,11 +74,11 @@ def in_text(stack: Stack, text: str) -> Iterator[tuple[str, str]]:
     for match in IMAGE.finditer(text):
         yield 'node image', match[1]
     if stack.provider.text and stack.name.text:
-        for match in re.finditer(_family(stack.provider.text, stack.name.text), text):
+        for match in re.finditer(family(stack.provider.text, stack.name.text), text):
             yield f'name {match[0]}', f'{match["major"]}.{match["minor"]}'
 
 
-def _family(provider: str, name: str) -> str:
+def family(provider: str, name: str) -> str:
     """Pattern of the names of classes, charts and releases of this stack: `<provider>-<stack>-<major>-<minor>…`."""
     return rf'(?<![\w-]){re.escape(provider)}-{re.escape(name)}-(?P<major>\d)-(?P<minor>\d\d)(?![\d.])'
 

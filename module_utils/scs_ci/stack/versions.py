@@ -64,6 +64,23 @@ class Kubernetes:
         """Form in names: 1-34."""
         return f'{self.major}-{self.minor}'
 
+    @property
+    def dotted_minor(self) -> str:
+        """Form in addresses and tables: 1.34."""
+        return f'{self.major}.{self.minor}'
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Sort key; a missing patch comes first."""
+        return self.major, self.minor, -1 if self.patch is None else self.patch
+
+    def like(self, seen: str) -> str:
+        """This version as precise as the text that was seen, with or without v, with dashes where that has dashes."""
+        if '-' in seen and '.' not in seen:
+            return self.dashed_minor
+        full = str(self) if seen.count('.') > 1 else f'v{self.dotted_minor}'
+        return full if seen.startswith('v') else full.removeprefix('v')
+
     def agrees(self, other: Kubernetes) -> bool:
         """Whether both can be true; a missing patch fits every patch."""
         same = (self.major, self.minor) == (other.major, other.minor)

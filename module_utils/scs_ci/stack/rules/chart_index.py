@@ -9,8 +9,8 @@ from ...core.records import Severity
 from ..model import Facts, Index, Stack
 from ..rule import Example, Hit, Rule
 from ..semver import parse_version, satisfies
+from ..table import COLUMNS, TABLE, rows
 from ..yamltext import Node
-from .chart_minors import COLUMNS, TABLE
 
 CHART = 'cluster-addon/csi/Chart.yaml'
 # How many versions a message lists.
@@ -24,16 +24,15 @@ def check(stack: Stack) -> Iterable[Hit]:
             index = known.get(_key(entry.repository))
             if index and entry.name and entry.version:
                 yield from _offered(index, entry.name, entry.version, chart.meta.path, entry.version_line, entry.line)
-    table = stack.yaml.get(TABLE)
-    for row in table.root.items() if table and table.root is not None else ():
-        for column, name in COLUMNS.items():
-            yield from _cell(known, name, row.get(column))
+    for row in rows(stack):
+        for column, cell in row.cells.items():
+            yield from _cell(known, COLUMNS[column], cell)
 
 
-def _cell(known: dict[str, Index], name: str, cell: Node | None) -> Iterable[Hit]:
+def _cell(known: dict[str, Index], name: str, cell: Node) -> Iterable[Hit]:
     """A table names no repository: it means the one that has the chart."""
     offering = [index for index in known.values() if name in index.charts]
-    if cell is not None and cell.text and offering:
+    if cell.text and offering:
         yield from _offered(offering[0], name, cell.text, TABLE, cell.line, cell.line)
 
 

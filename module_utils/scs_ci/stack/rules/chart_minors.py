@@ -8,19 +8,10 @@ from ...core.records import Severity
 from ..model import Dependency, Stack
 from ..rule import Example, Hit, Rule
 from ..semver import is_exact, parse_version, satisfies
-from ..versions import Kubernetes, parse_kubernetes
+from ..table import COLUMNS, TABLE, TIED, rows
+from ..versions import Kubernetes
 from ..yamltext import Node
 
-# The charts of cloud-provider-openstack: 2.34.x belongs to Kubernetes 1.34; their patch numbers mean nothing.
-TIED = frozenset({'openstack-cloud-controller-manager', 'openstack-cinder-csi', 'openstack-manila-csi'})
-# How tables and layout B abbreviate them.
-COLUMNS = {
-    'occm': 'openstack-cloud-controller-manager',
-    'ccm': 'openstack-cloud-controller-manager',
-    'cinder_csi': 'openstack-cinder-csi',
-    'csi': 'openstack-cinder-csi',
-}
-TABLE = 'versions.yaml'
 CCM = 'cluster-addon/ccm/Chart.yaml'
 
 
@@ -29,13 +20,10 @@ def check(stack: Stack) -> Iterable[Hit]:
     for chart in stack.addon_charts:
         for dependency in chart.dependencies if version else ():
             yield from _dependency(chart.meta.path, dependency, version, stack.kubernetes.file)
-    table = stack.yaml.get(TABLE)
-    for entry in table.root.items() if table and table.root is not None else ():
-        listed = parse_kubernetes(entry.value('kubernetes'))
-        for column in COLUMNS:
-            cell = entry.get(column)
-            if listed and cell is not None:
-                yield from _cell(stack, TABLE, cell, COLUMNS[column], listed)
+    for row in rows(stack):
+        for column, cell in row.cells.items():
+            if row.version:
+                yield from _cell(stack, TABLE, cell, COLUMNS[column], row.version)
     yield from _addons(stack)
 
 

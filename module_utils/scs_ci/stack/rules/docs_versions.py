@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ...core.records import Severity
-from ..documents import blocks, documents
 from ..model import Stack
 from ..rule import Example, Hit, Rule
-from ..statements import in_text, source_text
-from ..versions import Kubernetes, parse_kubernetes
+from ..spans import FIELD, in_documents, version_of
 
-# What users copy: a ClusterStack's version, a Cluster's version, a variable of the shell that is put into one of them.
-FIELDS = (
-    re.compile(r'^\s*kubernetesVersion:\s*["\']?(v?\d+\.\d+(?:\.\d+)?)\b'),
-    re.compile(r'^\s*version:\s*["\']?(v\d+\.\d+\.\d+)\b'),
-    re.compile(r'^\s*(?:export\s+)?(?:KUBERNETES|K8S)_(?:\w+_)?VERSION=["\']?(v?\d+\.\d+(?:\.\d+)?)\b'),
-)
-FIRST_CLASS = re.compile(r'^\s*(?:- )?(?:class|name):')
 README = 'README.md'
 
 
@@ -26,30 +16,13 @@ def check(stack: Stack) -> Iterable[Hit]:
     version = stack.version
     if version is None or stack.identity is None:
         return
-    for path in documents(stack):
-        inside = {n for b in blocks(stack, path) for n in range(b.line, b.line + len(b.lines))}
-        for number, line in enumerate(source_text(stack, path).split('\n'), start=1):
-            yield from _fields(path, number, line, version)
-            # outside of blocks an older version may well be talked about
-            if number in inside or FIRST_CLASS.match(line):
-                yield from _names(stack, path, number, line, version)
-
-
-def _fields(path: str, number: int, line: str, version: Kubernetes) -> Iterator[Hit]:
-    for pattern in FIELDS:
-        match = pattern.match(line)
-        stated = parse_kubernetes(match[1]) if match else None
-        if match and stated and not stated.agrees(version):
-            message = f'shows Kubernetes {match[1]}, the stack is at {version}: correct the document'
-            yield Hit(path, number, message, seen=match[1], wanted=str(version))
-
-
-def _names(stack: Stack, path: str, number: int, line: str, version: Kubernetes) -> Iterator[Hit]:
-    for what, seen in in_text(stack, line):
-        stated = parse_kubernetes(seen)
+    for span in in_documents(stack):
+        stated = version_of(span)
         if stated and not stated.agrees(version):
-            message = f'shows a {what} of Kubernetes {seen}, the stack is at {version}: correct the document'
-            yield Hit(path, number, message, seen=seen, wanted=str(version))
+            shown = 'Kubernetes' if span.what == FIELD else f'a {span.what} of Kubernetes'
+            seen = span.text.replace('-', '.')
+            message = f'shows {shown} {seen}, the stack is at {version}: correct the document'
+            yield Hit(span.file, span.line, message, seen=seen, wanted=str(version))
 
 
 RULE = Rule(

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...core.records import Severity
+from ..bucket import BUCKET, FORMER
 from ..images import CSPO_LIST, node_images
 from ..model import Stack
 from ..rule import Example, Hit, Rule
 from ..yamltext import Node
 
-# Since 2025 new images are only put into the second one; the first is tolerated by the standard for old ones.
-FORMER = 'swift.services.a.regiocloud.tech/swift/v1/AUTH_b182637428444b9aa302bb8d5a5a418c/openstack-k8s-capi-images/'
-CURRENT = 'nbg1.your-objectstorage.com/osism/openstack-k8s-capi-images/'
 MANDATORY = ('name', 'disk_format', 'container_format')
 IMAGE = 'image.yaml'
 
@@ -24,7 +22,7 @@ def check(stack: Stack) -> Iterable[Hit]:
         file, line = image.place(image.url)
         if FORMER in image.url.text:
             message = 'the image comes from a bucket that gets no new images: take the address in the present one'
-            yield Hit(file, line, message, image.url.text, image.url.text.replace(FORMER, CURRENT))
+            yield Hit(file, line, message, image.url.text, image.url.text.replace(FORMER, BUCKET))
         elif image.url.text.startswith('http://'):
             message = 'the image comes over an unprotected connection: use https'
             yield Hit(file, line, message, image.url.text, image.url.text.replace('http://', 'https://', 1))
@@ -69,11 +67,11 @@ RULE = Rule(
     motivation='The bucket moved in 2025. Stacks that kept the old prefix found no image for any newer version.',
     check=check,
     bad=(
-        Example({IMAGE: _image(f'https://{FORMER}')}, hits=((IMAGE, 8),)),
+        Example({IMAGE: _image(FORMER)}, hits=((IMAGE, 8),)),
         Example({IMAGE: _image('http://images.example/')}, hits=((IMAGE, 8),)),
         Example({CSPO_LIST: _cspo('{name: x, disk_format: qcow2}')}, hits=((CSPO_LIST, 2),)),
         Example({CSPO_LIST: _cspo(_OPTIONS, '')}, hits=((CSPO_LIST, 2),)),
         Example({CSPO_LIST: 'openStackNodeImages: []\n'}, hits=((CSPO_LIST, 1),)),
     ),
-    good=(Example({IMAGE: _image(f'https://{CURRENT}'), CSPO_LIST: _cspo(_OPTIONS)}),),
+    good=(Example({IMAGE: _image(BUCKET), CSPO_LIST: _cspo(_OPTIONS)}),),
 )

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ...core.records import Severity
+from ..bucket import ubuntu_release
 from ..model import Stack
 from ..rule import Example, Hit, Rule
 from ..statements import is_source, source_text, without_prose
-from ..versions import Kubernetes, parse_kubernetes
+from ..versions import parse_kubernetes
 
 # An image as the community's builder names it: Ubuntu release, Kubernetes version.
 IMAGE = re.compile(r'ubuntu-(?P<release>\d{4})-kube-(?P<version>v?\d+\.\d+)')
-# From this minor on the builder uses 24.04; before, 22.04.
-FIRST_NOBLE = (1, 33)
 # The builder's buckets, the present and the former one: only for them it is known what they have.
 BUCKET = '/openstack-k8s-capi-images/'
 DISTRO_VERSION = re.compile(r'^\s*(?:version|os_version):\s*["\']?(?P<release>\d\d\.\d\d)["\']?\s*(?:#.*)?$')
@@ -31,7 +30,7 @@ def _file(path: str, lines: list[tuple[int, str]]) -> Iterable[Hit]:
     named = [(number, match, line) for number, line in lines for match in IMAGE.finditer(line)]
     for number, match, line in named:
         version = parse_kubernetes(match['version'])
-        wanted = _release(version) if version else match['release']
+        wanted = ubuntu_release(version) if version else match['release']
         if match['release'] != wanted and BUCKET in line:
             message = (
                 f'the image is of Ubuntu {match["release"]}, images of Kubernetes {version} are built on {wanted}: '
@@ -41,10 +40,6 @@ def _file(path: str, lines: list[tuple[int, str]]) -> Iterable[Hit]:
     if len(releases) == 1:
         (release,) = releases
         yield from _described(path, lines, f'{release[:2]}.{release[2:]}')
-
-
-def _release(version: Kubernetes) -> str:
-    return '2404' if (version.major, version.minor) >= FIRST_NOBLE else '2204'
 
 
 def _described(path: str, lines: list[tuple[int, str]], release: str) -> Iterator[Hit]:

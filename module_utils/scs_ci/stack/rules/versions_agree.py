@@ -30,15 +30,9 @@ def check(stack: Stack) -> Iterable[Hit]:
     for found in wrong.values():
         message = f'{found.what} is of Kubernetes {found.seen}, but {stack.kubernetes.file} declares {version}: '
         message += 'correct the one that is wrong'
-        yield Hit(found.file, found.line, message, seen=found.seen, wanted=_in_form(found.seen, version))
+        yield Hit(found.file, found.line, message, seen=found.seen, wanted=version.like(found.seen))
     yield from _directory(stack, version)
     yield from _listed(stack, version)
-
-
-def _in_form(seen: str, version: Kubernetes) -> str:
-    """The declared version, written as precisely as the one that was seen, with or without v."""
-    full = str(version) if seen.count('.') > 1 else f'v{version.major}.{version.minor}'
-    return full if seen.startswith('v') else full.removeprefix('v')
 
 
 def _directory(stack: Stack, version: Kubernetes) -> Iterable[Hit]:
