@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scs_ci.core.outcome import Exit
+
 ROOT = Path(__file__).resolve().parents[3]
 STACK = 'providers/openstack/example'
 REGISTRY = '127.0.0.1:5443/stacks/cluster-stacks'
@@ -156,21 +158,28 @@ class Run:
         assert old in content, f'{file} lacks {old!r}'
         path.write_text(content.replace(old, new), encoding='utf-8')
 
-    def publish(self, *chosen: str, charts: Path | None = None, baseline: Path | None = None) -> None:
+    def publish(self, *chosen: str, charts: Path | None = None, known: bool = False) -> None:
         """Everything before deploy. The plane is recorded as the run's own, so that its death is noticed.
 
-        chosen: further words for discover. charts: where those are that the stack does not carry. baseline: findings
-        of the check that are known.
+        chosen: further words for discover. charts: where those are that the stack does not carry. known: what the check
+        finds is known, as in a project that has it already, and the version goes on.
         """
         run = ['--run', self.directory]
         checkout = ['--checkout', self.place / 'checkout']
         self.lab.done('discover', *run, *checkout, '--run-id', self.id, '--cloud', 'sandbox', *chosen)
         self.lab.plane_up(*run)
         mirror = ['--charts', charts] if charts else []
-        known = ['--baseline', baseline] if baseline else []
-        for words in (['check', *run, *mirror, *known], ['build', *run]):
+        baseline = ['--baseline', self._baseline(*mirror)] if known else []
+        for words in (['check', *run, *mirror, *baseline], ['build', *run]):
             self.lab.done(*words)
         self.lab.done('publish', *run, *self.registry)
+
+    def _baseline(self, *mirror: str | Path) -> Path:
+        file = self.place / 'known.json'
+        done = self.lab.call('check', self.place / 'checkout', *mirror, '--format', 'json')
+        assert done.returncode == Exit.FAILED, 'nothing is known, so nothing needs a baseline'
+        file.write_text(done.stdout, encoding='utf-8')
+        return file
 
     @property
     def registry(self) -> list[str | Path]:

@@ -73,7 +73,7 @@ def test_a_kubelet_argument_that_does_not_exist(machines: Lab, of: Of) -> None:
     indent = '\n' + ' ' * 14  # of the control plane's; workers do not get so far
     given = f'cloud-provider: external{indent}provider-id'
     run.edit(KUBEADM, given, given.replace(indent, f'{indent}no-such-argument: "1"{indent}'))
-    run.publish()
+    run.publish(known=True)
     done = run.deploy(Initialized=BOOT)
     judged(run, done, Exit.FAILED, 'product', 'console of', 'kubelet does not become healthy', 'no-such-argument=1')
 
