@@ -26,7 +26,7 @@ def image_lists(
     ProductProblem when the list has no others, or when the image is not known and not listed.
     """
     for file in list_files(stack):
-        listed = [entries for node in _images(file) if (entries := node.items('versions'))]
+        listed = [entries for node in _images(file) if (entries := _entries(node))]
         ours = [entries for entries in listed if is_of_builder(_pattern(entries, version).value('url'), bases)]
         if listed and not ours:
             raise _unknown(version, file.path)
@@ -35,6 +35,11 @@ def image_lists(
         for entries in reversed(ours):
             text = _with_entry(stack, file.path, text, _pattern(entries, version), image, version)
         yield file.path, text
+
+
+def _entries(image: Node) -> tuple[Node, ...]:
+    """The versions of an image, without what is none."""
+    return tuple(entry for entry in image.items('versions') if _version(entry) is not None)
 
 
 def _images(file: YamlFile) -> tuple[Node, ...]:
@@ -82,7 +87,8 @@ def _pattern(entries: tuple[Node, ...], version: Kubernetes) -> Node:
 
 def _lines(stack: Stack, path: str, entry: Node) -> tuple[int, int]:
     """First and last line of an entry; ProductProblem when it shares them with others."""
-    line = stack.text(path).split('\n')[entry.line - 1]
+    lines = stack.text(path).split('\n')
+    line = lines[entry.line - 1] if entry.line <= len(lines) else ''
     if line[: entry.column - 1].strip() != '-':
         raise ProductProblem(
             'cannot copy',

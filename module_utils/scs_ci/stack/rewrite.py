@@ -195,6 +195,8 @@ def _with_row(stack: Stack, target: Target, text: str) -> str:
         return text
     last = known[-1]
     keep = [(key, cell) for key, cell in [('kubernetes', last.node.get('kubernetes')), *last.cells.items()] if cell]
+    if not keep:
+        return text
     first, end = last.node.line, max(cell.line for _, cell in keep if cell)
     edits = []
     for key, cell in keep:

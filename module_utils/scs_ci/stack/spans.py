@@ -101,7 +101,9 @@ def _names(stack: Stack, path: str, number: int, line: str) -> Iterator[Span]:
 
 def scalar(stack: Stack, file: str, node: Node, what: str) -> Span:
     """The place of a scalar's text. ProductProblem when it is not written as it is read, e.g. with escapes."""
-    line = stack.text(file).split('\n')[node.line - 1]
+    lines = stack.text(file).split('\n')
+    # YAML knows more ends of lines than editors; where one is used, this is not the line, and the text is not there
+    line = lines[node.line - 1] if node.line <= len(lines) else ''
     begin = node.column - 1
     match = BEFORE.match(line, begin)
     start = match.end() if match else begin
