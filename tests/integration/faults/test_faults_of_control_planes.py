@@ -93,3 +93,8 @@ def test_an_upgrade_without_load_balancer_loses_the_address(machines: Lab, of: O
     assert behind.startswith('API address '), record['reason']
     assert 'its floating IP is gone from the cloud' in behind, record['reason']
     assert 'use a load balancer for the API server' in record['advice']
+    # the load balancer of the probe is in its network, and nobody reaches the cluster to have it removed
+    gone = run.delete()
+    assert gone.returncode == Exit.ERROR, gone.stderr
+    run.purge()
+    assert run.object('Cluster') == []
