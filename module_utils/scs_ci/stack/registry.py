@@ -7,13 +7,16 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import oras.container  # type: ignore[import-untyped]
 import oras.provider  # type: ignore[import-untyped]
 import requests
+from oras.auth.utils import parse_auth_header  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
@@ -27,7 +30,14 @@ RETRY = Retry(
 )
 MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 ACCEPT = f'{MANIFEST_TYPE}, application/vnd.docker.distribution.manifest.v2+json'
+# Images for several machines are an index of manifests.
+ACCEPT_ANY = (
+    f'{ACCEPT}, application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json'
+)
+# A release has 2 MB, with charts of upstream in it 10; a manifest has some kilobytes.
 MOST_BLOB = 256 * 1024 * 1024
+MOST_MANIFEST = 4 * 1024 * 1024
+PAGE, MOST_PAGES = 1000, 100  # tags in an answer, and answers
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,69 @@ class _Adapter(HTTPAdapter):
         return super().send(request, **options)
 
 
+def open_session(host: str, retry: Retry | None = RETRY) -> requests.Session:
+    """Connections to a registry: bounded, without cookies; retry: None to ask once and hear every failure."""
+    session = requests.Session()
+    # Whoever sends Harbor's cookies back counts as a browser, whose pushes want a token against forgery.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ('https://', 'http://'):  # also the login endpoint is bounded, wherever it is
+        session.mount(scheme, _Adapter(max_retries=retry or 0))
+    # A proxy of the environment is for the outside world; credentials of ~/.netrc are never meant.
+    session.trust_env = not host.startswith(('127.', 'localhost', '[::1]'))
+    session.auth = _as_it_is
+    return session
+
+
+def login_endpoint(host: str, challenge: str) -> tuple[str, str]:
+    """Address and service of the login endpoint in a challenge `Bearer …`; CredentialProblem for one without TLS."""
+    asked = parse_auth_header(challenge)
+    where = str(asked.realm or '')
+    if not where.startswith('https://'):
+        answer, advice = f'its login endpoint is {where!r}', 'ask its operator: accounts must not go there unencrypted'
+        raise CredentialProblem('will not log in to', f'registry {host}', answer, advice)
+    return where, str(asked.service or '')
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+@contextmanager
+def asking(host: str) -> Iterator[None]:
+    """What requests raises, in our words."""
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise InfrastructureProblem(
+            'cannot trust', f'registry {host}', _short(error), 'name the right CA file with --ca'
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise InfrastructureProblem(
+            'cannot reach', f'registry {host}', _short(error), 'is it running, is the address right?'
+        ) from error
+
+
 class _Provider(oras.provider.Registry):  # type: ignore[misc]
-    """oras without its own retries: they sleep up to two minutes, also on errors that do not pass."""
+    """oras without its own retries: they sleep up to two minutes, also on errors that do not pass.
+
+    status: of the last answer, 0 before the first; oras' own exceptions do not tell it.
+    """
+
+    status = 0
 
     def do_request(self, *words: Any, **options: Any) -> requests.Response:
-        return oras.provider.Registry.do_request.__wrapped__(self, *words, **options)  # type: ignore[no-any-return]
+        answer = self._ask(*words, **options)
+        # Tokens are for one action: after a pull, oras would offer the pull's again for a push, and be refused.
+        if answer.status_code == 401 and getattr(self.auth, 'token', None):
+            self.auth.token = None
+            answer = self._ask(*words, **options)
+        return answer
+
+    def _ask(self, *words: Any, **options: Any) -> requests.Response:
+        self.status = 0
+        answer: requests.Response = oras.provider.Registry.do_request.__wrapped__(self, *words, **options)
+        self.status = answer.status_code
+        return answer
 
 
 class Repository:
@@ -88,19 +156,37 @@ class Repository:
     def __str__(self) -> str:
         return f'{self.host}/{self.path}'
 
-    def manifest(self, tag: str) -> tuple[dict[str, Any], str] | None:
-        """The manifest of a tag and its digest, or None when the tag does not exist."""
-        answer = self._request('GET', f'manifests/{tag}', headers={'Accept': ACCEPT})
+    def manifest(self, tag: str, accept: str = ACCEPT) -> tuple[dict[str, Any], str] | None:
+        """The manifest of a tag (or of a digest) and its digest, or None when there is none."""
+        answer = self._request('GET', f'manifests/{tag}', headers={'Accept': accept}, stream=True)
         if answer.status_code == 404:
             return None
         self._demand(answer, f'manifest {tag}')
-        return json.loads(answer.content), f'sha256:{hashlib.sha256(answer.content).hexdigest()}'
+        content = self._content(answer, f'manifest {tag}', MOST_MANIFEST)
+        return self._object(content, f'manifest {tag}'), f'sha256:{hashlib.sha256(content).hexdigest()}'
+
+    def tags(self) -> tuple[str, ...]:
+        """All tags, sorted; none when the repository does not exist yet."""
+        found: list[str] = []
+        query = f'n={PAGE}'
+        for _ in range(MOST_PAGES):
+            answer = self._request('GET', f'tags/list?{query}', stream=True)
+            if answer.status_code == 404:
+                break
+            self._demand(answer, 'list of tags')
+            listed = self._object(self._content(answer, 'list of tags', MOST_MANIFEST), 'list of tags').get('tags')
+            found += [str(tag) for tag in listed or []]
+            query = urlsplit(answer.links.get('next', {}).get('url', '')).query
+            if not query:
+                break
+        return tuple(sorted(set(found)))
 
     def blob(self, digest: str) -> bytes:
         """Content of a blob, verified against its digest."""
-        answer = self._request('GET', f'blobs/{digest}')
+        answer = self._request('GET', f'blobs/{digest}', stream=True)
         self._demand(answer, f'blob {digest}')
-        found = f'sha256:{hashlib.sha256(answer.content).hexdigest()}'
+        content = self._content(answer, f'blob {digest}', MOST_BLOB)
+        found = f'sha256:{hashlib.sha256(content).hexdigest()}'
         if found != digest:
             raise InfrastructureProblem(
                 'got other content than stored for',
@@ -108,7 +194,25 @@ class Repository:
                 found,
                 'ask the operator of the registry',
             )
-        return answer.content
+        return content
+
+    def try_upload(self) -> str:
+        """Open an upload session, as every push begins, and cancel it: nothing is stored.
+
+        Returns '' or why the session could not be cancelled, which the registry then ends by itself.
+        """
+        opened = self._request('POST', 'blobs/uploads/')
+        self._demand(opened, 'upload session')
+        place = opened.headers.get('Location', '')
+        if opened.status_code != 202 or not place:
+            said = f'HTTP {opened.status_code}, {"Location" if opened.status_code == 202 else "202"} is missing'
+            raise InfrastructureProblem('cannot open', f'an upload session in {self}', said, 'is it a registry?')
+        where = urljoin(f'https://{self.host}/v2/{self.path}/blobs/uploads/', place)
+        if urlsplit(where).netloc != self.host:
+            return f'it is at another host, {urlsplit(where).netloc}'
+        with self._errors():
+            cancelled = self._connected().do_request(where, 'DELETE')
+        return '' if cancelled.status_code < 300 else f'HTTP {cancelled.status_code} to its deletion'
 
     def push_blob(self, content: bytes, media_type: str) -> dict[str, Any]:
         """Upload a blob unless it is there; returns its descriptor."""
@@ -142,13 +246,12 @@ class Repository:
         """The oras client; which kind of login the registry wants is asked once."""
         if self._provider is None:
             verify = str(self.ca) if self.ca else True
-            session = requests.Session()
-            session.mount('https://', _Adapter(max_retries=RETRY))
-            # A proxy of the environment is for the outside world; credentials of ~/.netrc are not meant either.
-            session.trust_env = not self.host.startswith(('127.', 'localhost', '[::1]'))
+            session = open_session(self.host)
             with self._errors():
                 challenge = session.get(f'https://{self.host}/v2/', verify=verify).headers.get('WWW-Authenticate', '')
             backend = 'token' if challenge.lower().startswith('bearer') else 'basic'
+            if backend == 'token' and self.credentials.user:
+                login_endpoint(self.host, challenge)
             provider = _Provider(self.host, tls_verify=verify, auth_backend=backend)
             provider.session = provider.auth.session = session
             # set_basic_auth also for anonymous access would send an empty user
@@ -163,25 +266,49 @@ class Repository:
     def _errors(self) -> Iterator[None]:
         """What requests and oras raise, in our words."""
         try:
-            yield
-        except requests.exceptions.SSLError as error:
+            with asking(self.host):
+                yield
+        except ValueError as error:  # oras: the registry asked for a login that we have not, or opened no upload
+            status = self._provider.status if self._provider else 0
+            if status < 400 or status in (401, 403):
+                raise CredentialProblem('was refused by', f'registry {self}', str(error), _LOGIN) from error
+            said = f'HTTP {status} {error}'
             raise InfrastructureProblem(
-                'cannot trust', f'registry {self.host}', _short(error), 'name the right CA file with --ca'
+                'cannot store', f'a blob in {self}', said, 'see the log of the registry'
             ) from error
-        except requests.exceptions.RequestException as error:
-            raise InfrastructureProblem(
-                'cannot reach', f'registry {self.host}', _short(error), 'is it running, is the address right?'
-            ) from error
-        except ValueError as error:  # oras: the registry asked for a login that we have not
-            raise CredentialProblem('was refused by', f'registry {self}', str(error), _LOGIN) from error
 
     def _demand(self, answer: requests.Response, what: str) -> None:
         if answer.status_code < 300:
             return
-        said = f'HTTP {answer.status_code} {answer.text[:300]}'
+        with self._errors():
+            body = next(answer.iter_content(300), b'').decode('utf-8', 'replace')
+        said = f'HTTP {answer.status_code} {body}'
         if answer.status_code in (401, 403):
             raise CredentialProblem('was refused', f'{what} in {self}', said, _LOGIN)
         raise InfrastructureProblem('cannot get or store', f'{what} in {self}', said, 'see the log of the registry')
+
+    def _content(self, answer: requests.Response, what: str, most: int) -> bytes:
+        content = b''
+        with self._errors():
+            for piece in answer.iter_content(1 << 20):
+                content += piece
+                if len(content) > most:
+                    answer.close()
+                    limit = f'more than {most >> 20} MiB'
+                    raise InfrastructureProblem('will not read', f'{what} in {self}', limit, 'is it what it should be?')
+        return content
+
+    def _object(self, content: bytes, what: str) -> dict[str, Any]:
+        try:
+            plain = json.loads(content)
+        except (ValueError, RecursionError):
+            plain = None
+        if not isinstance(plain, dict):
+            said = f'no JSON object but {content[:80].decode("utf-8", "replace")!r}'
+            raise InfrastructureProblem(
+                'cannot read', f'{what} in {self}', said, 'is there a registry at this address?'
+            )
+        return plain
 
 
 _LOGIN = 'set OCI_USERNAME and OCI_PASSWORD of an account that may push there'

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from scs_ci.stack import archive
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / 'examples/cluster-stacks'
@@ -33,6 +35,24 @@ def scs_ci(*words: str | Path, **environment: str) -> subprocess.CompletedProces
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
+def csctl(tools: Path, stack: Path, work: Path, *words: str, environment: Mapping[str, str] | None = None) -> Path:
+    """The release directory that csctl makes of a stack, in hash mode without other words."""
+    argv = [tools / 'bin/csctl', 'create', stack, '-o', work / 'csctl', *(words or ('-m', 'hash'))]
+    env = {**os.environ, **(environment or {})}
+    done = subprocess.run(argv, cwd=work, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (release,) = (work / 'csctl').iterdir()
+    return release
+
+
+def content(release: Path) -> dict[str, object]:
+    """Files of a release; archives as the files inside, without their order, times and owners."""
+    return {
+        path.name: archive.unpack(path.read_bytes()) if path.suffix == '.tgz' else path.read_bytes()
+        for path in release.iterdir()
+    }
+
+
 @dataclass(frozen=True)
 class Registry:
     """A running registry: host:port and the file of its certificate."""
@@ -42,13 +62,15 @@ class Registry:
 
 
 @contextmanager
-def registry(program: Path, directory: Path, htpasswd: str = '') -> Iterator[Registry]:
-    """A real registry with TLS on a free port of the loopback; gone afterwards. htpasswd: lines `user:bcrypt`."""
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        port = probe.getsockname()[1]
-    certificate(directory)
-    auth = f'auth:\n  htpasswd: {{realm: test, path: {directory}/htpasswd}}\n' if htpasswd else ''
+def registry(program: Path, directory: Path, htpasswd: str = '', auth: str = '', hours: int = 2) -> Iterator[Registry]:
+    """A real registry with TLS on a free port of the loopback; gone afterwards.
+
+    htpasswd: lines `user:bcrypt`; auth: its configuration for another kind of login; hours: left to its certificate.
+    """
+    port = free_port()
+    certificate(directory, hours)
+    if htpasswd:
+        auth = f'auth:\n  htpasswd: {{realm: test, path: {directory}/htpasswd}}\n'
     (directory / 'htpasswd').write_text(htpasswd)
     (directory / 'registry.yaml').write_text(
         f'version: 0.1\nlog: {{level: error}}\n{auth}storage:\n  filesystem: {{rootdirectory: {directory}/data}}\n'
@@ -76,16 +98,24 @@ def _answers(port: int, child: subprocess.Popen[bytes]) -> None:
     raise AssertionError('the registry does not listen')
 
 
-def certificate(directory: Path) -> None:
-    """server.crt, signed by itself, and server.key."""
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
+
+
+def certificate(directory: Path, hours: int = 2) -> None:
+    """server.crt, signed by itself and valid for so long, and server.key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'test registry')])
+    # of several in one file of CAs the right one is found by its name
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f'test {directory.name} {os.urandom(4).hex()}')])
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(ADDRESS))])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).add_extension(names, critical=False)
-    builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
-    signed = builder.not_valid_after(now + datetime.timedelta(hours=2)).sign(key, hashes.SHA256())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=2))
+    signed = builder.not_valid_after(now + datetime.timedelta(hours=hours)).sign(key, hashes.SHA256())
     (directory / 'server.crt').write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
     content = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)

@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from stack_tools import EXAMPLE, Registry
+from stack_tools import EXAMPLE, Registry, content, csctl
 from stack_tools import registry as start_registry
 
 from scs_ci.core.errors import CredentialProblem, InfrastructureProblem, UsageProblem
-from scs_ci.stack import archive, discover
+from scs_ci.stack import discover
 from scs_ci.stack.build import build
 from scs_ci.stack.discover import Place
 from scs_ci.stack.helm import Helm
-from scs_ci.stack.publish import TITLE, TagTaken, media_type, publish, read_release
+from scs_ci.stack.manifest import TITLE
+from scs_ci.stack.publish import TagTaken, media_type, publish, read_release
 from scs_ci.stack.registry import Credentials, Repository
-from scs_ci.stack.rule import BASE
 
 pytestmark = pytest.mark.integration
 STACK = 'providers/openstack/example'
 # password `pa$$word`, bcrypt with few rounds
 ACCOUNT = 'robot$ci:$2a$04$iL7Q7joxgMaYZODsLm6/Deuie3N/39JcsyPNb23pU.MCCYWjdtWGK\n'
-
-
-def csctl(tools: Path, stack: Path, work: Path) -> Path:
-    """The release directory that csctl makes of a stack in hash mode."""
-    argv = [tools / 'bin/csctl', 'create', stack, '-m', 'hash', '-o', work / 'csctl']
-    done = subprocess.run(argv, cwd=work, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (release,) = (work / 'csctl').iterdir()
-    return release
-
-
-def content(release: Path) -> dict[str, object]:
-    """Files of a release; archives as the files inside, without their order, times and owners."""
-    return {
-        path.name: archive.unpack(path.read_bytes()) if path.suffix == '.tgz' else path.read_bytes()
-        for path in release.iterdir()
-    }
 
 
 def test_the_example_is_built_as_csctl_builds_it(tools: Path, helm: Helm, tmp_path: Path) -> None:
@@ -51,36 +31,6 @@ def test_the_example_is_built_as_csctl_builds_it(tools: Path, helm: Helm, tmp_pa
 
     assert ours.directory.name == ours.tag == theirs.name
     assert content(ours.directory) == content(theirs)
-
-
-NAMES = st.text(alphabet=st.sampled_from('aZ0._- äß€'), min_size=1, max_size=6).filter(lambda n: n.strip(' .') == n)
-FILES = st.dictionaries(
-    st.lists(NAMES, min_size=1, max_size=3).map('/'.join),
-    st.sampled_from([b'', b'x\n', b'a\r\nb\r\n', b'\0\xff', '# ü\n'.encode()]),
-    max_size=6,
-)
-
-
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(FILES)
-def test_hashes_are_csctls_for_any_files(tools: Path, helm: Helm, tmp_path: Path, more: dict[str, bytes]) -> None:
-    shutil.rmtree(tmp_path)
-    stack = tmp_path / 'providers/openstack/demo'
-    files = {
-        **{name: text.encode() for name, text in BASE.items()},
-        **{f'cluster-addon/cni/x/{k}': v for k, v in more.items()},
-    }
-    for name, data in files.items():
-        path = stack / name
-        if not any(parent.is_file() for parent in path.parents) and not path.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-
-    ours = build(discover.load(tmp_path, Place('providers/openstack/demo', 'A')), tmp_path / 'ours', helm)
-
-    assert content(ours.directory) == content(csctl(tools, stack, tmp_path))
 
 
 def test_builds_are_reproducible_and_leave_the_checkout_alone(helm: Helm, tmp_path: Path) -> None:
