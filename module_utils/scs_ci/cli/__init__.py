@@ -23,6 +23,7 @@ COMMANDS = {
     'versions': ('versions', 'resolve Kubernetes, chart and image versions, and state them in stacks'),
     'build': ('build', 'build releases'),
     'publish': ('publish', 'push releases to a registry and verify them'),
+    'release': ('release', 'build, publish, list and compare releases without a run'),
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),
     'nodes': ('nodes', 'provision, list and delete test nodes'),
     'plane': ('plane', 'start, stop and look at the management plane'),

@@ -27,9 +27,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_registry(parser)
 
 
-def add_registry(parser: argparse.ArgumentParser) -> None:
-    """Where releases are pushed."""
-    parser.add_argument('--registry', required=True, metavar='HOST[:PORT]/REPOSITORY', help='where to push')
+def add_registry(parser: argparse.ArgumentParser, text: str = 'where to push', required: bool = True) -> None:
+    """Where releases are."""
+    parser.add_argument('--registry', required=required, metavar='HOST[:PORT]/REPOSITORY', help=text)
+    add_ca(parser)
+
+
+def add_ca(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--ca', type=Path, metavar='FILE', help="CA of the registry's certificate (default: the system's)"
     )

@@ -11,14 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core import files
-from ..core.errors import ProductProblem, ToolProblem, UsageProblem
+from ..core.errors import ProductProblem, ToolProblem
 from . import archive, release
 from .helm import Helm
 from .model import Stack
 from .treehash import Hashes, hashes
 from .versions import Identity
-
-MODES = ('hash',)
 
 
 @dataclass(frozen=True)
@@ -36,20 +34,18 @@ class Release:
         return self.identity.tag(self.versions.stack)
 
 
-def build(stack: Stack, target: Path, helm: Helm, mode: str = 'hash') -> Release:
+def build(stack: Stack, target: Path, helm: Helm, versions: release.Versions | None = None) -> Release:
     """Build the release of a stack into `target/<tag>`, replacing an earlier build of the same tag.
 
-    Raises ProductProblem for a stack that no release can be made of.
+    versions: None for those of its hash. Raises ProductProblem for a stack that no release can be made of.
     """
-    if mode not in MODES:
-        raise UsageProblem('cannot build', f'in mode {mode!r}', f'known are {", ".join(MODES)}', 'use one of them')
     identity = release.demand_identity(stack)
     if stack.class_chart is None:
         raise ProductProblem(
             'cannot release', f'stack {stack.path}', 'it has no cluster-class/Chart.yaml', 'add the class chart'
         )
     content = hashes(stack.files)
-    versions = release.hash_versions(content)
+    versions = versions or release.hash_versions(content)
     made = _contents(stack, identity, versions, content, helm)
     directory = target / identity.tag(versions.stack)
     _write(directory, made)
@@ -67,17 +63,21 @@ def _contents(
             release.class_files(stack, identity, versions), stack, versions.stack.dotted, helm
         ),
     }
-    config = release.addon_config(stack)
-    if config in stack.files:
-        made[config] = stack.files[config]
+    made |= release.addon_config(stack, versions)
     addons = release.addon_files(stack, versions)
     if addons and stack.addon_layout == 'stages':
         made[identity.addon_archive(versions.addon)] = archive.pack(addons, directories=True)
     elif addons:
         made[identity.addon_archive(versions.addon)] = _packed(addons, stack, versions.addon.dotted, helm)
-    if release.NODE_IMAGES in stack.files and _plugin_would_run(stack):
-        made['node-images.yaml'] = stack.files[release.NODE_IMAGES]
+    images = node_images(stack)
+    if images is not None:
+        made[release.RELEASED_NODE_IMAGES] = images
     return dict(sorted(made.items()))
+
+
+def node_images(stack: Stack) -> bytes | None:
+    """The list of node images that goes into the release, None without one."""
+    return stack.files.get(release.NODE_IMAGES) if _plugin_would_run(stack) else None
 
 
 def _plugin_would_run(stack: Stack) -> bool:

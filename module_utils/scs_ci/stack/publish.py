@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InfrastructureProblem, ProductProblem, ToolProblem
+from ..core.errors import InfrastructureProblem, ProductProblem, ToolProblem, UsageProblem
+from . import archive, manifest
+from .content import Content
 from .registry import MANIFEST_TYPE, Repository
+from .versions import parse_tag
 
 ARTIFACT_TYPE = 'application/vnd.scs.cluster-stacks.v1'
 EMPTY_TYPE = 'application/vnd.oci.empty.v1+json'
-TITLE = 'org.opencontainers.image.title'
 # As csctl writes them, `layer` missing in the class archive included; readers select by title and ignore the types.
 TYPES = {
     'clusteraddon.yaml': 'application/vnd.scs.cluster-addon.config.layer.v1+yaml',
@@ -41,6 +43,8 @@ class Published:
 class TagTaken(ProductProblem):
     """The tag exists with other content."""
 
+    verdict = 'tag-taken'
+
 
 def media_type(name: str) -> str:
     """Media type of a file of a release."""
@@ -63,6 +67,29 @@ def read_release(directory: Path) -> dict[str, bytes]:
     return files
 
 
+def demand_publishable(release: Content) -> None:
+    """ProductProblem for a release that the operator would not find or not accept under the name of its directory."""
+    named = parse_tag(release.title)
+    if named is None:
+        answer = 'the name of its directory is no <provider>-<stack>-<major>-<minor>-<version>'
+        raise UsageProblem('cannot publish', f'release {release.title}', answer, 'name the directory that was built')
+    identity, version = named
+    wanted = identity.class_archive(version)
+    packed = archive.inspect(wanted, release.files.get(wanted, b''))
+    faults = (
+        (version != release.versions.stack, f'metadata.yaml has version {release.versions.stack.dotted}'),
+        (not identity.kubernetes.agrees(release.kubernetes), f'metadata.yaml has Kubernetes {release.kubernetes}'),
+        (wanted not in release.files, f'it has no {wanted}, for which the operator looks'),
+        (bool(packed.problem), f'{wanted} is {packed.problem}'),
+        (packed.name != identity.class_chart, f'the chart in {wanted} is called {packed.name}'),
+        (packed.version != version.dotted, f'the chart in {wanted} has version {packed.version}'),
+    )
+    fault = next((answer for wrong, answer in faults if wrong), '')
+    if fault:
+        advice = "build it with 'scs-ci release build'"
+        raise ProductProblem('cannot publish', f'release {release.title}', fault, advice)
+
+
 def publish(files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str], repository: Repository) -> Published:
     """Push the files of a release as `repository:tag`, then pull and compare everything.
 
@@ -79,10 +106,10 @@ def publish(files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str]
 
 def _push(files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str], repository: Repository) -> None:
     layers = [
-        {**repository.push_blob(content, media_type(name)), 'annotations': {TITLE: name}}
+        {**repository.push_blob(content, media_type(name)), 'annotations': {manifest.TITLE: name}}
         for name, content in sorted(files.items())
     ]
-    manifest = {
+    content = {
         'schemaVersion': 2,
         'mediaType': MANIFEST_TYPE,
         'artifactType': ARTIFACT_TYPE,
@@ -90,21 +117,20 @@ def _push(files: Mapping[str, bytes], tag: str, annotations: Mapping[str, str], 
         'layers': layers,
         'annotations': dict(annotations),
     }
-    repository.push_manifest(tag, manifest)
+    repository.push_manifest(tag, content)
 
 
-def layer_digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+def layer_digests(found: Mapping[str, Any]) -> dict[str, str]:
     """Title of each layer -> digest; layers without title under their digest."""
-    layers = manifest.get('layers') or []
-    return {(layer.get('annotations') or {}).get(TITLE, layer['digest']): layer['digest'] for layer in layers}
+    return {layer.title or layer.digest: layer.digest for layer in manifest.layers(found)}
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: f'sha256:{hashlib.sha256(content).hexdigest()}' for name, content in files.items()}
 
 
-def _demand_equal(files: Mapping[str, bytes], manifest: Mapping[str, Any], reference: str) -> None:
-    there, ours = layer_digests(manifest), _digests(files)
+def _demand_equal(files: Mapping[str, bytes], existing: Mapping[str, Any], reference: str) -> None:
+    there, ours = layer_digests(existing), _digests(files)
     differing = sorted(name for name in {*there, *ours} if there.get(name) != ours.get(name))
     if differing:
         raise TagTaken(
@@ -122,8 +148,8 @@ def _verify(files: Mapping[str, bytes], tag: str, repository: Repository) -> str
         raise InfrastructureProblem(
             'cannot find', f'release {repository}:{tag}', 'it was pushed a moment ago', 'see the log of the registry'
         )
-    manifest, digest = found
-    pulled = {name: repository.blob(blob) for name, blob in layer_digests(manifest).items()}
+    content, digest = found
+    pulled = {name: repository.blob(blob) for name, blob in layer_digests(content).items()}
     if pulled != dict(files):
         raise TagTaken(
             'found other content in',

@@ -14,7 +14,7 @@ from .treehash import ADDON_VALUES, Hashes
 from .versions import Identity, ReleaseVersion
 
 VERSION_LINE = re.compile(r'(?m)^version:[ \t]*[^\r\n]*')
-NODE_IMAGES = 'node-images/config.yaml'
+NODE_IMAGES, RELEASED_NODE_IMAGES = 'node-images/config.yaml', 'node-images.yaml'
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def hashes_json(hashes: Hashes) -> str:
 
 def fill_markers(content: bytes, versions: Versions) -> bytes:
     """Replace csctl's version markers in a text file. Other files and other `<< … >>` stay as they are."""
-    if b'<<' not in content or b'\0' in content:
+    if b'<< ' not in content or b'\0' in content:
         return content
     values = {
-        b'ClusterClassVersion': versions.stack.dotted,
-        b'ClusterAddonVersion': versions.addon.dotted,
-        b'NodeImageVersion': versions.node_image.dotted,
+        b'<< .ClusterClassVersion >>': versions.stack,
+        b'<< .ClusterAddonVersion >>': versions.addon,
+        b'<< .NodeImageVersion >>': versions.node_image,
     }
-    for name, value in values.items():
-        content = re.sub(rb'<< *\.' + name + rb' *>>', value.encode(), content)
+    for marker, version in values.items():
+        content = content.replace(marker, version.dotted.encode())
     return content
 
 
@@ -125,9 +125,16 @@ def addon_files(stack: Stack, versions: Versions) -> dict[str, bytes]:
     return files
 
 
-def addon_config(stack: Stack) -> str:
-    """The file that tells CSO about the addons: the new convention wins where a stack has both."""
-    return ADDON_CONFIG if stack.addon_layout == 'stages' else ADDON_VALUES
+def addon_config(stack: Stack, versions: Versions) -> dict[str, bytes]:
+    """The file that tells CSO about the addons: the new convention wins where a stack has both.
+
+    As with csctl there are markers in that of the older convention only.
+    """
+    name = ADDON_CONFIG if stack.addon_layout == 'stages' else ADDON_VALUES
+    if name not in stack.files:
+        return {}
+    content = stack.files[name]
+    return {name: content if name == ADDON_CONFIG else fill_markers(content, versions)}
 
 
 def repack(packed: bytes) -> bytes:

@@ -110,6 +110,17 @@ def render_addon(stack: Stack, chart: Chart, objects: Mapping[str, Any], helm: H
     return prepared if isinstance(prepared, Rendering) else _by_helm(stack, prepared, objects, helm)
 
 
+def render_alone(stack: Stack, helm: Helm, source: ChartSource) -> tuple[Rendering, ...]:
+    """Each chart once by helm, as it is: the class with the version that its Chart.yaml has, addons for one cluster."""
+    objects = cluster_objects(stack)
+    name = stack.identity.base if stack.identity else 'undeclared'
+    prepared: list[Prepared | Rendering] = []
+    if stack.class_chart:
+        prepared.append(Prepared(CLASS_DIR, release.below(stack.files, CLASS_DIR), name, CLASS_NAMESPACE))
+    prepared += [prepare_addon(stack, chart, helm, source) for chart in stack.addon_charts]
+    return tuple(p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared)
+
+
 def prepare_class(stack: Stack) -> Prepared:
     """The class chart with the version that a build in hash mode gives it; no Kubernetes version, as CSO does it."""
     identity = stack.identity

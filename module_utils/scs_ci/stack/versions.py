@@ -125,3 +125,16 @@ class Identity:
 
     def addon_archive(self, version: ReleaseVersion) -> str:
         return f'{self.base}-cluster-addon-{version.dotted}.tgz'
+
+
+def parse_tag(tag: str) -> tuple[Identity, ReleaseVersion] | None:
+    """What a tag of a release names: it has five or seven parts. None for a tag of something else."""
+    parts = tag.split('-')
+    version = DASHED.fullmatch('-'.join(parts[4:]))
+    if len(parts) not in (5, 7) or not version or not all(parts[:2]):
+        return None
+    kubernetes = parse_kubernetes('.'.join(parts[2:4]))
+    identity = Identity(parts[0], parts[1], kubernetes) if kubernetes else None
+    # 'v01' or a minor '034' would come back as another tag
+    found = (identity, parse_release('-'.join(parts[4:]))) if identity else None
+    return found if found and found[0].tag(found[1]) == tag else None
