@@ -24,6 +24,7 @@ COMMANDS = {
     'build': ('build', 'build releases'),
     'publish': ('publish', 'push releases to a registry and verify them'),
     'release': ('release', 'build, publish, list and compare releases without a run'),
+    'registry': ('registry', 'look whether registries work'),
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),
     'nodes': ('nodes', 'provision, list and delete test nodes'),
     'plane': ('plane', 'start, stop and look at the management plane'),
