@@ -1,8 +1,13 @@
-"""Names of the arguments of Kubernetes' programs, as `--help` of Kubernetes 1.34.10 and etcd 3.6.14 lists them."""
+"""Names of the arguments of Kubernetes' programs, as `--help` of Kubernetes 1.34.10 and etcd 3.6.14 lists them.
+
+What the minors beside it have more or less is read from the sources of 1.31.14, 1.32.13, 1.33.13, 1.35.4 and 1.36.3.
+"""
 
 from __future__ import annotations
 
 MINOR = 34
+# The minors whose arguments are known.
+FIRST, LAST = 31, 36
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -184,6 +189,32 @@ ARGUMENTS = {
         'warning-apply-duration warning-unary-request-duration watch-progress-notify-interval '
     ),
 }
+# Arguments that are not in every minor from FIRST on: program -> argument -> Kubernetes minor in which it came.
+_SERVING = {'tls-curve-preferences': 36, 'min-compatibility-version': 35}
+SINCE = {
+    'kubelet': {},
+    'kube-apiserver': {
+        **_SERVING,
+        'requestheader-uid-headers': 32,
+        'service-account-signing-endpoint': 32,
+        'emulation-forward-compatible': 33,
+        'runtime-config-emulation-forward-compatible': 33,
+        'coordinated-leadership-lease-duration': 34,
+        'coordinated-leadership-renew-deadline': 34,
+        'coordinated-leadership-retry-period': 34,
+    },
+    'kube-controller-manager': {
+        **_SERVING,
+        'concurrent-daemonset-syncs': 32,
+        'emulated-version': 32,
+        'requestheader-uid-headers': 32,
+        'concurrent-device-taint-eviction-syncs': 35,
+        'controller-shutdown-timeout': 35,
+        'concurrent-resourceclaim-syncs': 36,
+    },
+    'kube-scheduler': {**_SERVING, 'emulated-version': 32, 'requestheader-uid-headers': 32},
+    'etcd': {},
+}
 # Arguments that are not there any more: program -> argument -> Kubernetes minor from which it is gone.
 REMOVED = {
     'kubelet': {
@@ -192,8 +223,11 @@ REMOVED = {
         'cni-conf-dir': 24,
         'dynamic-config-dir': 24,
         'container-runtime': 27,
+        'cloud-config': 34,
+        'register-schedulable': 34,
+        'pod-infra-container-image': 35,
     },
-    'kube-apiserver': {'insecure-port': 24, 'insecure-bind-address': 24},
+    'kube-apiserver': {'insecure-port': 24, 'insecure-bind-address': 24, 'cloud-provider': 33, 'cloud-config': 33},
     'kube-controller-manager': {'port': 24, 'address': 24, 'pod-eviction-timeout': 27, 'enable-taint-manager': 27},
     'kube-scheduler': {'port': 24, 'address': 24, 'policy-config-file': 23},
     'etcd': {},

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...core.records import Severity
-from ..arguments import ARGUMENTS, MINOR, REMOVED
+from ..arguments import ARGUMENTS, FIRST, LAST, MINOR, REMOVED, SINCE
 from ..clusterclass import cluster_classes
 from ..hits import at, nearest
 from ..model import Stack
 from ..objects import Object, class_objects
-from ..rule import Example, Hit, Rule
+from ..rule import BASE, Example, Hit, Rule
 from ..yamltext import List, Map, Node
 
 TEMPLATE = 'cluster-class/templates/class.yaml'
@@ -22,6 +22,8 @@ PROGRAMS = {
     'local': 'etcd',
 }
 EXTRA, KUBELET = 'extraArgs', 'kubeletExtraArgs'
+PAUSE = 'pod-infra-container-image: registry.example/pause:3.10\n'
+COORDINATED = 'coordinated-leadership-retry-period: 2s\n'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -66,20 +68,23 @@ def _of_path(path: str) -> tuple[str, str]:
 
 def _hit(stack: Stack, found: Object, program: str, node: Node, name: str) -> Iterator[Hit]:
     version = stack.version
-    if version is None or not name or name in ARGUMENTS[program]:
+    if version is None or not name:
         return
-    last = REMOVED[program].get(name)
+    first, last = SINCE[program].get(name), REMOVED[program].get(name)
     if last is not None and last <= version.minor:
         message = f'{program} has no argument --{name} since Kubernetes 1.{last}: it does not start'
         yield at(stack, found, node.line, message, seen=name)
-    elif last is None:
+    elif first is not None and first > version.minor:
+        message = f'{program} has the argument --{name} only since Kubernetes 1.{first}: it does not start'
+        yield at(stack, found, node.line, message, seen=name)
+    elif first is None and last is None and name not in ARGUMENTS[program]:
         message = f'{program} of Kubernetes 1.{MINOR} has no argument --{name}{nearest(name, ARGUMENTS[program])}'
-        sure = version.minor == MINOR or (program == 'etcd' and version.minor >= MINOR)
+        sure = FIRST <= version.minor <= LAST or (program == 'etcd' and version.minor >= FIRST)
         text = f'{message}: it does not start' if sure else f'{message}; the stack is at {version}'
         yield at(stack, found, node.line, text, seen=name, severity=None if sure else Severity.WARNING)
 
 
-def _example(arguments: str, *hits: int) -> Example:
+def _example(arguments: str, *hits: int, version: str = 'v1.34.7') -> Example:
     text = (
         'apiVersion: controlplane.cluster.x-k8s.io/v1beta1\n'
         'kind: KubeadmControlPlaneTemplate\n'
@@ -89,7 +94,8 @@ def _example(arguments: str, *hits: int) -> Example:
         '  clusterConfiguration:\n'
     ) + arguments
     rendered = {'cluster-class': '# Source: x/templates/class.yaml\n' + text}
-    return Example({TEMPLATE: text}, rendered, hits=tuple((TEMPLATE, line) for line in hits))
+    files = {TEMPLATE: text, 'csctl.yaml': BASE['csctl.yaml'].replace('v1.34.7', version)}
+    return Example(files, rendered, hits=tuple((TEMPLATE, line) for line in hits))
 
 
 RULE = Rule(
@@ -106,11 +112,15 @@ RULE = Rule(
         _example('    apiServer:\n      extraArgs:\n      - name: oidc-client-ids\n        value: a\n', 9),
         _example('    kubeletExtraArgs:\n      cni-bin-dir: /x\n', 8),
         _example('    etcd:\n      local:\n        extraArgs:\n          snapshot-counts: "1"\n', 10),
+        _example(f'    kubeletExtraArgs:\n      {PAUSE}', 8, version='v1.35.2'),
+        _example(f'    apiServer:\n      extraArgs:\n        {COORDINATED}', 9, version='v1.33.4'),
     ),
     good=(
         Example(),
         _example('    apiServer:\n      extraArgs:\n        oidc-client-id: a\n'),
         _example('    scheduler:\n      extraArgs:\n      - name: bind-address\n        value: a\n'),
         _example('    etcd:\n      local:\n        extraArgs:\n          snapshot-count: "1"\n'),
+        _example(f'    kubeletExtraArgs:\n      {PAUSE}', version='v1.34.7'),
+        _example('    apiServer:\n      extraArgs:\n        cloud-provider: external\n', version='v1.32.5'),
     ),
 )
