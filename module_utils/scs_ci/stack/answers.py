@@ -45,9 +45,9 @@ class Use:
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers in the order of the questions: class_objects and addon_objects as objects.py lists them, conditions as
+    """Answers in the order of the questions: class_objects, variants and addon_objects as objects.py lists them,
 
-    addons.py does, embedded and scripts as embedded.py does. unavailable: why nothing could be asked.
+    conditions as addons.py does, embedded and scripts as embedded.py does. unavailable: why nothing could be asked.
     """
 
     class_objects: tuple[tuple[Problem, ...], ...] = ()
@@ -58,6 +58,7 @@ class Answers:
     conditions: tuple[str, ...] = ()
     embedded: tuple[tuple[Problem, ...], ...] = ()
     scripts: tuple[str, ...] = ()
+    variants: tuple[tuple[Problem, ...], ...] = ()
     unavailable: str = ''
 
 
@@ -75,6 +76,7 @@ def parse_answer(answer: Mapping[str, Any], scripts: Sequence[str] = ()) -> Answ
         conditions=tuple(answer.get('conditions') or ()),
         embedded=_groups(answer.get('embedded')),
         scripts=tuple(scripts),
+        variants=_groups(answer.get('variants')),
         unavailable=answer.get('unavailable', ''),
     )
 

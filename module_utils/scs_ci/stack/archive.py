@@ -29,10 +29,10 @@ class Archive:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
-def inspect(path: str, content: bytes) -> Archive:
-    """Name and version inside a chart archive."""
+def inspect(path: str, content: bytes, most: int = MOST_UNPACKED) -> Archive:
+    """Name and version inside a chart archive of at most so many bytes unpacked."""
     try:
-        files = unpack(content)
+        files = unpack(content, most)
         metas = [name for name in files if name.count('/') == 1 and name.endswith('/Chart.yaml')]
         if len(metas) != 1:
             return Archive(path, '', '', f'{len(metas)} files <chart>/Chart.yaml, must be one')
@@ -47,12 +47,23 @@ def inspect(path: str, content: bytes) -> Archive:
     return Archive(path, root.value('name'), root.value('version'), files=own)
 
 
-def unpack(content: bytes) -> dict[str, bytes]:
+def inspect_all(contents: Mapping[str, bytes]) -> tuple[Archive, ...]:
+    """The archives of a stack, which together are not larger than one may be: they are all held in memory."""
+    found: list[Archive] = []
+    left = MOST_UNPACKED
+    for path, content in contents.items():
+        found.append(inspect(path, content, left))
+        left = max(left - sum(map(len, found[-1].files.values())), 0)
+    return tuple(found)
+
+
+def unpack(content: bytes, most: int = MOST_UNPACKED) -> dict[str, bytes]:
     """Regular files of a tar.gz in memory; ValueError for one that is too large or leaves its directory."""
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-        plain = packed.read(MOST_UNPACKED + 1)
-    if len(plain) > MOST_UNPACKED:
-        raise ValueError(f'more than {MOST_UNPACKED >> 20} MiB unpacked')
+        plain = packed.read(most + 1)
+    if len(plain) > most:
+        beside = ' with the archives before it' if most < MOST_UNPACKED else ''
+        raise ValueError(f'more than {MOST_UNPACKED >> 20} MiB unpacked{beside}')
     found: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
         for number, member in enumerate(archive):
@@ -60,10 +71,17 @@ def unpack(content: bytes) -> dict[str, bytes]:
                 raise ValueError(f'more than {MOST_MEMBERS} entries')
             if member.name.startswith('/') or '..' in member.name.split('/'):
                 raise ValueError(f'entry {member.name!r} leaves the archive')
-            file = archive.extractfile(member) if member.isreg() else None
-            if file is not None:
-                found[member.name.removeprefix('./')] = file.read()
+            if member.isreg():
+                found[member.name.removeprefix('./')] = _member(archive, member, len(plain))
     return found
+
+
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
+    """The content of a file. Holes of sparse files would be read as zeros without end."""
+    if member.issparse() or member.size > most:
+        raise ValueError(f'entry {member.name!r} says that it is larger than the archive')
+    file = archive.extractfile(member)
+    return file.read() if file is not None else b''
 
 
 def pack(files: Mapping[str, bytes], directories: bool = False) -> bytes:

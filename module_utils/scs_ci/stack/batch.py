@@ -7,6 +7,7 @@ the results are helm's is what the tests compare.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..core.bounded import MEMORY, Limits, begin, excess
 from ..core.errors import TimeoutProblem, ToolProblem
-from ..core.process import run
 from . import helm as programs
 from .archive import Archive
 from .helm import Output, failed, split
@@ -26,6 +27,9 @@ PROGRAM = 'chartrender'
 MOST_MIB = 768
 # Points of one chart follow each other; a chart whose point is late is given up, so this is reached by none that works.
 ALL_SECONDS = 300
+# What a template takes at once, without a moment to look at it, and what it prints: real stacks print some MB. With the
+# program itself a process has less than 1 GiB.
+LIMITS = Limits(ALL_SECONDS, memory=768 << 20, output=64 << 20)
 OVERWRITE_LINE = re.compile(r'overwrite:(\d+)|line (\d+)')
 
 
@@ -75,13 +79,27 @@ def render(place: Path, charts: Sequence[tuple[Prepared, Sequence[Setting]]]) ->
         asked = [_asked(Path(work) / str(i), chart, settings) for i, (chart, settings) in enumerate(charts)]
         text = json.dumps({'charts': asked, 'seconds': seconds, 'mib': MOST_MIB})
         try:
-            done = run([place], timeout=ALL_SECONDS, cwd=Path(work), stdin=text)
+            done = begin([place], LIMITS, stdin=text, cwd=Path(work), env=environment()).ended()
         except TimeoutProblem:
-            late = Result(Output(error=f'rendering all charts did not end within {ALL_SECONDS} s'))
-            return [[late] * len(settings) for _, settings in charts]
+            return _all_failed(charts, f'rendering all charts did not end within {ALL_SECONDS} s')
+    lacked = excess(done)
+    if lacked and len(charts) > 1:  # by themselves those that take little are rendered
+        return [results for chart in charts for results in render(place, [chart])]
+    if lacked:
+        most = LIMITS.memory if lacked == MEMORY else LIMITS.output
+        return _all_failed(charts, f'rendering takes more than {most >> 20} MiB of {lacked}: does a template loop?')
     if done.code:
         raise ToolProblem('cannot render with', f'program {place}', done.last_words(), "build it anew: 'make tools'")
     return [[_result(found) for found in results] for results in json.loads(done.stdout)['charts']]
+
+
+def _all_failed(charts: Sequence[tuple[Prepared, Sequence[Setting]]], error: str) -> list[list[Result]]:
+    return [[Result(Output(error=error))] * len(settings) for _, settings in charts]
+
+
+def environment() -> dict[str, str]:
+    """With the memory at which Go begins to collect garbage in earnest, well before it has none left."""
+    return {**os.environ, 'GOMEMLIMIT': f'{MOST_MIB}MiB'}
 
 
 def _asked(directory: Path, chart: Prepared, settings: Sequence[Setting]) -> dict[str, Any]:

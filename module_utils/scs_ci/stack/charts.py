@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import urlsplit
-
-import yaml
 
 from ..core import files
 from ..core.errors import InfrastructureProblem, Problem, UsageProblem
 from .helm import PULL_SECONDS, Helm
+from .indexes import MOST_NODES
 from .model import Chart, Dependency
+from .yamltext import Broken, Map, Node, parse
 
-_LOADER: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 # What helm says when the repository answers and does not have the chart: then the stack is wrong, not the network.
 ABSENT = ('not found in', 'no chart name found', 'no chart version found', 'is not a valid chart')
 
@@ -119,17 +117,18 @@ def _from_mirror(dependency: Dependency, mirror: Path) -> bytes:
         raise InfrastructureProblem(
             'cannot find', subject, f'no {where.netloc}{where.path}/index.yaml in {mirror}', advice
         )
-    entries = _index(repository / 'index.yaml').get(dependency.name) or []
-    entry = next((e for e in entries if _same(str(e.get('version')), dependency.version)), None)
-    if entry is None:
-        known = ', '.join(str(e.get('version')) for e in entries) or 'none'
+    entries = _index(repository / 'index.yaml').items(dependency.name)
+    entry = next((e for e in entries if _same(e.value('version'), dependency.version)), None)
+    urls = entry.items('urls') if entry is not None else ()
+    if entry is None or not urls:
+        known = ', '.join(e.value('version') for e in entries) or 'none'
         raise InfrastructureProblem('cannot find', subject, f'{repository}/index.yaml has versions: {known}', advice)
-    archive = repository / str(entry['urls'][0]).rsplit('/', 1)[-1]
+    archive = repository / urls[0].text.rsplit('/', 1)[-1]
     try:
         content = archive.read_bytes()
     except OSError as error:
         raise InfrastructureProblem('cannot read', f'chart {archive}', error.strerror or str(error), advice) from error
-    if entry.get('digest') not in (None, hashlib.sha256(content).hexdigest()):
+    if entry.value('digest') not in ('', hashlib.sha256(content).hexdigest()):
         raise InfrastructureProblem(
             'cannot use', f'chart {archive}', 'its digest is not that of the index', 'fetch it again'
         )
@@ -141,12 +140,13 @@ def _same(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _index(path: Path) -> dict[str, list[dict[str, Any]]]:
+def _index(path: Path) -> Node:
+    """What an index has below `entries`; an empty mapping when it has none."""
     try:
-        content = yaml.load(path.read_text(encoding='utf-8'), Loader=_LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        documents = parse(path.read_text(encoding='utf-8'), MOST_NODES)
+    except (OSError, UnicodeDecodeError, Broken) as error:
         raise InfrastructureProblem(
             'cannot read', f'index {path}', str(error), 'repair the directory of charts'
         ) from error
-    entries = content.get('entries') if isinstance(content, dict) else None
-    return entries if isinstance(entries, dict) else {}
+    root = documents[0].root if documents else None
+    return (root.get('entries') if root is not None else None) or Map(1, 1, ())

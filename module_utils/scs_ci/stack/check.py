@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..core.errors import InfrastructureProblem
+from ..core.limit import OverLimit, processor_limit
 from ..core.records import Finding, Severity
 from . import exceptions, rules
 from .model import Stack
@@ -21,6 +22,8 @@ ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
 # These look at exceptions, which are no subject of exceptions; the second one needs what the other rules found.
 READABLE, UNUSED = 'readable', 'exception-used'
 EXCEPTION_RULES = ('exception-reason', UNUSED)
+# All rules together take two seconds for the largest real stack.
+RULE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def judge(stack: Stack, chosen: Sequence[Rule] | None = None) -> Judgement:
 
 def hits(stack: Stack, chosen: Sequence[Rule]) -> Iterator[tuple[str, Hit]]:
     """What the rules say, with the id of the rule, before exceptions."""
-    for rule in chosen:
+    for rule in sorted(chosen, key=lambda rule: rule.asks):
         # without others there is nothing to compare with, then it looks itself
         if rule.id != UNUSED or len(chosen) == 1:
             yield from ((rule.id, hit) for hit in _run(rule, stack))
@@ -89,7 +92,11 @@ def _exceptions(stack: Stack, selected: Sequence[Rule]) -> tuple[exceptions.Exem
 
 def _run(rule: Rule, stack: Stack) -> Iterable[Hit]:
     try:
-        return list(rule.check(stack))
+        with processor_limit(RULE_SECONDS):
+            return list(rule.check(stack))
+    except OverLimit as error:
+        message = f'{CRASHED}{error}: is a file too large for it? Else report it'
+        return [Hit(stack.kubernetes.file, 1, message, severity=Severity.ERROR)]
     except Exception as error:  # noqa: BLE001 - a crash must become a finding, never silence
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f'{Path(place.filename).name}:{place.lineno}'

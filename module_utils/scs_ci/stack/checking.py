@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import posixpath
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,6 +56,10 @@ def check_all(subjects: Sequence[Subject], means: Means, jobs: int) -> tuple[Che
     """Check them in up to `jobs` processes; results in the order of the subjects."""
     if jobs <= 1 or len(subjects) <= 1:
         return tuple(check_some(subjects, means))
+    # loaded only where there is something to share, for they take long to load
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     shares = [subjects[start::jobs] for start in range(min(jobs, len(subjects)))]
     # fork: the modules that are loaded already need not be loaded again in each process; there are no threads here
     with ProcessPoolExecutor(len(shares), mp_context=multiprocessing.get_context('fork')) as pool:

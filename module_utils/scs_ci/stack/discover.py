@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import UsageProblem
+from ..core.errors import ProductProblem, UsageProblem
 from .model import CLASS_DIR, LAYOUT_A, LAYOUT_B, LAYOUT_HISTORIC, TOOL_CONFIG, Stack, build_model
-from .sources import read_tree
+from .sources import read_file, read_tree
 from .versions import Kubernetes, parse_kubernetes
+from .yamlfile import MOST_TEXT
 from .yamltext import Broken, parse
 
 PROVIDERS = 'providers'
@@ -118,11 +119,19 @@ def load(checkout: Path, place: Place) -> Stack:
     """Read and parse the stack at a place, without renderings. ProductProblem when its files cannot be taken over."""
     root = checkout / place.path
     files = read_tree(root)
-    if place.layout == LAYOUT_B and (root.parent / IMAGE_LIST).is_file():
-        shared = {f'../{IMAGE_LIST}': (root.parent / IMAGE_LIST).read_bytes()}
-    else:
-        shared = {}
+    shared = _shared(root.parent / IMAGE_LIST) if place.layout == LAYOUT_B else {}
     return with_patch(build_model(place.path, place.layout, files, shared=shared))
+
+
+def _shared(file: Path) -> dict[str, bytes]:
+    """The image list beside the minors, if there is one. ProductProblem for one that nobody can read."""
+    if not file.is_file():
+        return {}
+    content = read_file(file, MOST_TEXT)
+    if content is None:
+        advice = 'is it a list of images?'
+        raise ProductProblem('cannot read', f'file {file}', f'more than {MOST_TEXT >> 20} MiB', advice)
+    return {f'../{file.name}': content}
 
 
 def with_patch(stack: Stack) -> Stack:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-import yaml
-
 from ..core import files
-from ..core.errors import Problem, UsageProblem
+from ..core.errors import Problem
 from .known_indexes import KNOWN
 from .model import Index, Stack
+from .sources import read_file
+from .yamltext import Broken, List, Map, Node, parse
 
-_LOADER: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 # The index of cilium has 5 MB; ten times that is no index.
 MOST_BYTES = 50 * 1024 * 1024
+# That of cilium has 15,000; a million nodes take 190 MB.
+MOST_NODES = 1_000_000
 # A repository that does not begin to answer by then would hold every check; the known index is used instead.
 ANSWER_SECONDS = 10
+# Some MB over a slow line; after that the known index is used, too.
+WHOLE_SECONDS = 60
+PIECE = 1 << 16
 DAY = datetime.timedelta(days=1)
 RUN = re.compile(r'(\d+\.\d+):([\d,-]+)')
 RELEASE = re.compile(r'v?(\d+)\.(\d+)\.(\d+)')
@@ -90,30 +93,28 @@ def _from_directory(repository: str, directory: Path, now: datetime.datetime) ->
         return None
     for path in (directory.joinpath(*parts, 'index.yaml'), directory / f'{"_".join(parts)}.yaml'):
         if path.is_file():
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise UsageProblem('cannot read', f'index {path}', str(error), 'fix its permissions') from error
-            return parse_index(repository, content, str(path), now)
+            content = read_file(path, MOST_BYTES)
+            return parse_index(repository, content, str(path), now) if content is not None else None
     return None
 
 
 def parse_index(repository: str, content: bytes, source: str, now: datetime.datetime) -> Index | None:
     """The index that a repository serves; None for something that is none."""
     try:
-        plain = yaml.load(content.decode('utf-8', 'replace'), Loader=_LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        documents = parse(content.decode('utf-8', 'replace'), MOST_NODES)
+    except Broken:
         return None
-    entries = plain.get('entries') if isinstance(plain, dict) else None
-    if not isinstance(entries, dict):
+    root = documents[0].root if documents else None
+    entries = root.get('entries') if root is not None else None
+    if root is None or not isinstance(entries, Map):
         return None
-    charts = {str(name): _versions(listed) for name, listed in entries.items()}
-    return Index(repository, charts, source, _age(str(plain.get('generated', '')), now))
+    charts = {name.content: _versions(listed) for name, listed in entries.entries}
+    return Index(repository, charts, source, _age(root.value('generated'), now))
 
 
-def _versions(listed: Any) -> tuple[str, ...]:
-    entries = listed if isinstance(listed, list) else []
-    return tuple(str(entry['version']) for entry in entries if isinstance(entry, dict) and 'version' in entry)
+def _versions(listed: Node) -> tuple[str, ...]:
+    entries = listed.nodes if isinstance(listed, List) else ()
+    return tuple(entry.value('version') for entry in entries if entry.get('version') is not None)
 
 
 def _age(day: str, now: datetime.datetime) -> float | None:
@@ -141,11 +142,15 @@ def _cached(repository: str, cache: Path, now: datetime.datetime) -> Index | Non
 
 def _fetched(repository: str, cache: Path, now: datetime.datetime) -> Index | None:
     """What the repository answers now; None when it does not."""
+    # loaded only where somebody is asked, for HTTP and TLS take longer to load than most else
+    import http.client
+    import urllib.request
+
     request = urllib.request.Request(f'{repository.rstrip("/")}/index.yaml')
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            content = answer.read(MOST_BYTES)
-    except (OSError, urllib.error.URLError, ValueError):
+            content = _read(answer, time.monotonic() + WHOLE_SECONDS)
+    except (OSError, ValueError, http.client.HTTPException):  # URLError is an OSError
         return None
     index = parse_index(repository, content, 'network', now)
     if index is None:
@@ -154,6 +159,18 @@ def _fetched(repository: str, cache: Path, now: datetime.datetime) -> Index | No
     with suppress(Problem):  # a cache that cannot be written costs time, nothing else
         files.write_atomic(_cache_file(repository, cache), json.dumps(stored).encode())
     return Index(repository, index.charts, 'network', 0.0)
+
+
+def _read(answer: BinaryIO, until: float) -> bytes:
+    """The answer, or TimeoutError: the limit of the connection begins anew with every byte."""
+    parts: list[bytes] = []
+    size = 0
+    while size < MOST_BYTES and (part := answer.read(min(PIECE, MOST_BYTES - size))):
+        size += len(part)
+        parts.append(part)
+        if time.monotonic() > until:
+            raise TimeoutError(f'the answer took longer than {WHOLE_SECONDS} s')
+    return b''.join(parts)
 
 
 def _snapshot(repository: str, now: datetime.datetime) -> Index | None:

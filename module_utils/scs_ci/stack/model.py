@@ -6,11 +6,12 @@ Paths of files are relative to the stack directory; shared files beside it (layo
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .answers import Answers
-from .archive import Archive, inspect
+from .archive import Archive, inspect_all
 from .declared import declared
 from .layouts import ADDON_CONFIG as ADDON_CONFIG
 from .layouts import ADDON_DIR as ADDON_DIR
@@ -25,7 +26,10 @@ from .yamlfile import YamlFile as YamlFile
 from .yamlfile import scalars as scalars
 from .yamlfile import stated as stated
 from .yamlfile import yaml_file as yaml_file
+from .yamlfile import yaml_files as yaml_files
 from .yamltext import List, Map
+
+PACKED = re.compile(r'/charts/[^/]*\.tgz$')
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,10 @@ class Stack:
     path: relative to the checkout. directory: the last components of the path, for stacks that state no name.
     provider, name, kubernetes: what the tool's configuration declares. addon_layout: 'stages' or 'single' (older).
     renderings: each chart as it comes; variants: charts again at the other points of the matrix, see `Rendering.point`.
+    granted: addon charts again where the cluster has every API that they ask for, if that may matter.
     before: the release to compare with, None without one. shared: files beside the stack that reach it, `../<name>`;
     they are no part of its hash. unreadable: why there are no files.
-    answers: what Cluster API's own code says.
+    asked: gives what Cluster API's own code says, see `answers`.
     """
 
     path: str
@@ -161,11 +166,17 @@ class Stack:
     addon_layout: str
     renderings: tuple[Rendering, ...] = field(default=(), repr=False)
     variants: tuple[Rendering, ...] = field(default=(), repr=False)
+    granted: tuple[Rendering, ...] = field(default=(), repr=False)
     facts: Facts = field(default_factory=Facts, repr=False)
     before: Stack | None = field(default=None, repr=False)
     shared: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     unreadable: str = ''
-    answers: Answers = field(default=Answers(), repr=False)
+    asked: Callable[[], Answers] = field(default=Answers, repr=False)
+
+    @property
+    def answers(self) -> Answers:
+        """What Cluster API's own code says; where it is still being asked, this waits for it."""
+        return self.asked()
 
     @property
     def version(self) -> Kubernetes | None:
@@ -203,7 +214,8 @@ def build_model(
 ) -> Stack:
     """The model of the stack at `path` from its files. Pure; broken files become part of the model, not exceptions."""
     everything = {**files, **(shared or {})}
-    parsed = {name: yaml_file(name, content) for name, content in everything.items() if _is_yaml(name)}
+    parsed = yaml_files({name: content for name, content in everything.items() if _is_yaml(name)})
+    packed = inspect_all({name: content for name, content in files.items() if PACKED.search(name)})
     says = declared(layout, parsed)
     stages_used = ADDON_CONFIG in files
     return Stack(
@@ -214,8 +226,8 @@ def build_model(
         provider=says.provider,
         name=says.name,
         kubernetes=says.kubernetes,
-        class_chart=_chart(CLASS_DIR, files, parsed),
-        addon_charts=_addon_charts(files, parsed, stages_used),
+        class_chart=_chart(CLASS_DIR, parsed, packed),
+        addon_charts=_addon_charts(files, parsed, packed, stages_used),
         stages=_stages(parsed.get(ADDON_CONFIG)),
         addon_layout='stages' if stages_used else 'single',
         renderings=renderings,
@@ -231,28 +243,28 @@ def _is_yaml(name: str) -> bool:
     return parts[-1] in ('Chart.lock', 'values.schema.json') or name.endswith(('.yaml', '.yml'))
 
 
-def _addon_charts(files: Mapping[str, bytes], parsed: Mapping[str, YamlFile], stages_used: bool) -> tuple[Chart, ...]:
+def _addon_charts(
+    files: Mapping[str, bytes], parsed: Mapping[str, YamlFile], packed: Sequence[Archive], stages_used: bool
+) -> tuple[Chart, ...]:
     if not stages_used:
-        single = _chart(ADDON_DIR, files, parsed)
+        single = _chart(ADDON_DIR, parsed, packed)
         return (single,) if single else ()
     names = {p[1] for p in (path.split('/') for path in files) if len(p) > 2 and p[0] == ADDON_DIR}
-    charts = (_chart(f'{ADDON_DIR}/{name}', files, parsed) for name in sorted(names))
+    charts = (_chart(f'{ADDON_DIR}/{name}', parsed, packed) for name in sorted(names))
     return tuple(chart for chart in charts if chart)
 
 
-def _chart(path: str, files: Mapping[str, bytes], parsed: Mapping[str, YamlFile]) -> Chart | None:
+def _chart(path: str, parsed: Mapping[str, YamlFile], packed: Sequence[Archive]) -> Chart | None:
     meta = parsed.get(f'{path}/Chart.yaml')
     if meta is None:
         return None
     lock = parsed.get(f'{path}/Chart.lock')
-    prefix = f'{path}/charts/'
-    packed = [p for p in files if p.startswith(prefix) and '/' not in p[len(prefix) :] and p.endswith('.tgz')]
     return Chart(
         path=path,
         meta=meta,
         dependencies=_dependencies(meta),
         lock=_dependencies(lock) if lock else None,
-        archives=tuple(inspect(p, files[p]) for p in packed),
+        archives=tuple(archive for archive in packed if archive.path.rpartition('/')[0] == f'{path}/charts'),
         values=parsed.get(f'{path}/values.yaml'),
         schema=parsed.get(f'{path}/values.schema.json'),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from .model import CLASS_DIR, Stack
 from .origin import Origin
 from .rendered import Printed, printed
 from .yamltext import Map, Node
+
+SEPARATOR = re.compile(r'^---(?:\s.*)?$')
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,28 @@ def class_objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
 def addon_objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
     """What the addon charts print."""
     return (found for found in objects(stack, variants) if found.template.chart.path != CLASS_DIR)
+
+
+def variant_objects(stack: Stack) -> tuple[Object, ...]:
+    """What the class chart prints only at other points of the matrix, each text once, classes before templates.
+
+    Points with a made-up value are left out, for what comes of it is made up, too.
+    """
+    seen = {text_of(found) for found in class_objects(stack)}
+    fresh: list[Object] = []
+    for found in class_objects(stack, variants=True):
+        if found.template.point and not found.template.guess and (text := text_of(found)) not in seen:
+            seen.add(text)
+            fresh.append(found)
+    return tuple(sorted(fresh, key=lambda found: found.kind != 'ClusterClass'))
+
+
+def text_of(found: Object) -> str:
+    """The text of the document that the object is."""
+    lines = found.template.part.text.split('\n')
+    start = end = found.root.line - 1
+    while start > 0 and not SEPARATOR.match(lines[start - 1]):
+        start -= 1
+    while end < len(lines) and not SEPARATOR.match(lines[end]):
+        end += 1
+    return '\n'.join(lines[start:end])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .model import Chart, Rendered, Stack
 
 # Texts inside of an action may hold braces of another template, as those of ClusterClass patches do.
 ACTION = re.compile(r'\{\{(?:`[^`]*`|"(?:\\.|[^"\\])*"|[^`"])*?\}\}')
+
+# Each printed line is compared with each line of the template, so both are bounded; the longest of main has 844.
+MOST_LINES = 5_000
+MOST_BEFORE = 100
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,7 @@ def template_line(template: str, printed: list[str], line: int) -> int:
     Lines are compared with their actions taken as wildcards. Of several candidates the one whose relative place
     is nearest is taken, counted from the last line before that can only come from one place.
     """
-    sources = template.split('\n')
-    patterns = [_pattern(source) for source in sources]
+    sources, patterns = _patterns(template)
     target = printed[min(line, len(printed)) - 1] if printed else ''
     start, anchor = _anchor(patterns, printed, line - 1)
     fitting = [i for i, pattern in enumerate(patterns) if pattern and pattern.fullmatch(target.strip())]
@@ -58,9 +63,10 @@ def template_line(template: str, printed: list[str], line: int) -> int:
     return best + 1
 
 
-def _anchor(patterns: list[re.Pattern[str] | None], printed: list[str], before: int) -> tuple[int, int]:
+def _anchor(patterns: Sequence[re.Pattern[str] | None], printed: list[str], before: int) -> tuple[int, int]:
     """(template index, printed index) of the last printed line before that matches exactly one template line."""
-    for index in range(min(before, len(printed)) - 1, -1, -1):
+    end = min(before, len(printed))
+    for index in range(end - 1, max(end - MOST_BEFORE, 0) - 1, -1):
         text = printed[index].strip()
         if not text:
             continue
@@ -68,6 +74,13 @@ def _anchor(patterns: list[re.Pattern[str] | None], printed: list[str], before: 
         if len(hits) == 1:
             return hits[0], index
     return 0, 0
+
+
+@lru_cache(maxsize=32)
+def _patterns(template: str) -> tuple[tuple[str, ...], tuple[re.Pattern[str] | None, ...]]:
+    """The lines of a template with what each can print; of one that nobody wrote by hand only the first lines."""
+    sources = tuple(template.split('\n')[:MOST_LINES])
+    return sources, tuple(_pattern(source) for source in sources)
 
 
 def _pattern(source: str) -> re.Pattern[str] | None:

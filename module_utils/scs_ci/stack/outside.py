@@ -12,7 +12,7 @@ from .gitread import untracked
 from .helm import Helm
 from .indexes import IndexSource, indexes
 from .model import Stack
-from .render import render_stack
+from .render import rendered
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ def with_outside(stack: Stack, checkout: Path, outside: Outside) -> Stack:
 
 def rendered_before(stack: Stack, helm: Helm, source: ChartSource) -> Stack | None:
     """The release before with its renderings, as rules on upgrades need it."""
-    return render_stack(stack.before, helm, source) if stack.before else None
+    return rendered(stack.before, helm, source) if stack.before else None

@@ -1,27 +1,14 @@
-"""Objects as texts to ask other programs about, and the way from a path in their answers to a line."""
+"""The way from a path in the answers of other programs to a line."""
 
 from __future__ import annotations
 
 import re
 
-from .objects import Object
 from .yamltext import List, Map, Node, Scalar
 
-SEPARATOR = re.compile(r'^---(?:\s.*)?$')
 SEGMENT = re.compile(r'\[([^\]]*)\]|([^.\[\]]+)')
 # Field paths of Cluster API name an element of a list by one of these instead of its index.
 NAMES = ('name', 'class', 'key')
-
-
-def text_of(found: Object) -> str:
-    """The text of the document that the object is."""
-    lines = found.template.part.text.split('\n')
-    start = end = found.root.line - 1
-    while start > 0 and not SEPARATOR.match(lines[start - 1]):
-        start -= 1
-    while end < len(lines) and not SEPARATOR.match(lines[end]):
-        end += 1
-    return '\n'.join(lines[start:end])
 
 
 def segments(path: str) -> tuple[str, ...]:

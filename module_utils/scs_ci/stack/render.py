@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import InfrastructureProblem
-from . import asking, batch, charts, matrix, overwrite, release
+from . import asking, batch, capabilities, charts, matrix, overwrite, release
 from .archive import Archive, inspect
 from .batch import Prepared, Result, Setting
 from .build import write_tree
@@ -29,7 +29,12 @@ OTHER_NAME, OTHER_HOST = 'sample-two', '203.0.113.29'
 
 
 def render_stack(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
-    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster; variants; answers.
+    """The stack with its renderings, see `rendered`, and answers about them."""
+    return asking.begin(rendered(stack, helm, source), helm.program.parent)
+
+
+def rendered(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
+    """The stack with its renderings: the class chart, then each addon chart for a made-up cluster; and variants.
 
     What fails to render becomes a Rendering with an error; what could not be tried, because a chart was not to be had,
     one that says `unavailable`. Without our renderer beside helm there are neither variants nor origins of lines.
@@ -40,8 +45,8 @@ def render_stack(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
     program = batch.program(helm)
     if program is None:
         made = [p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared]
-        return asking.asked(replace(stack, renderings=tuple(made)), helm.program.parent)
-    return asking.asked(_by_program(stack, prepared, objects, program), helm.program.parent)
+        return replace(stack, renderings=tuple(made))
+    return _by_program(stack, prepared, objects, program)
 
 
 def _by_program(
@@ -52,16 +57,29 @@ def _by_program(
     tried = [p for p in prepared if isinstance(p, Prepared)]
     points = [matrix.points(stack, charts[p.path]) for p in tried]
     asked = [(p, _settings(stack, p, own, objects)) for p, own in zip(tried, points, strict=True)]
+    capable = list(_granted(stack, tried))
+    answers = batch.render(program, [*asked, *((p, [Setting('', objects)]) for p in capable)])
     made: dict[str, Rendering] = {}
     variants: list[Rendering] = []
-    for (p, _), own, results in zip(asked, points, batch.render(program, asked), strict=True):
+    for (p, _), own, results in zip(asked, points, answers, strict=False):
         made[p.path] = _of_result(stack, p, results[0])
         more = ([Point(OTHER_CLUSTER, '')] if p.overwrite else []) + list(own)
         if not made[p.path].error:  # at other points it would fail alike
             found = (_of_result(stack, p, result) for result in results[1:])
             variants += [replace(r, point=o.title, guess=not o.sure) for o, r in zip(more, found, strict=True)]
     renderings = tuple(made[p.path] if isinstance(p, Prepared) else p for p in prepared)
-    return replace(stack, renderings=renderings, variants=tuple(variants))
+    granted = tuple(_of_result(stack, p, r[0]) for p, r in zip(capable, answers[len(asked) :], strict=True))
+    return replace(stack, renderings=renderings, variants=tuple(variants), granted=granted)
+
+
+def _granted(stack: Stack, prepared: Sequence[Prepared]) -> Iterator[Prepared]:
+    """Addon charts in which something that the stack switches on waits for an API, as if all APIs were there."""
+    charts = {chart.path: chart for chart in stack.addon_charts}
+    for p in prepared:
+        chart = charts.get(p.path)
+        if chart is not None and any(True for _ in capabilities.gates(stack, chart, p.fetched)):
+            archives = (*chart.archives, *p.fetched)
+            yield replace(p, content=capabilities.granted(chart, p.content, archives))
 
 
 def _settings(stack: Stack, prepared: Prepared, own: Sequence[Point], objects: Mapping[str, Any]) -> list[Setting]:

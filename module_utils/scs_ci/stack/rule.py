@@ -44,6 +44,7 @@ class Example:
     directory) -> what helm printed there, or its error in variants_failed. facts: the world outside. before: the
     release to compare with, as another change to BASE. unreadable: why there are no files at all. unavailable: chart
     directory -> why helm had no chance.
+    granted: chart directory -> what helm printed where the cluster has every API.
     answer: what classcheck said (see answers.py); scripts: what bash said.
     """
 
@@ -55,6 +56,7 @@ class Example:
     packed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
     variants_failed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    granted: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     before: Example | None = None
     unreadable: str = ''
@@ -65,7 +67,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Rule:
-    """id: as printed; severity: how sure and how bad; motivation: what happened in the past or would happen."""
+    """id: as printed; severity: how sure and how bad; motivation: what happened in the past or would happen.
+
+    asks: the rule reads the answers of the stack, for which it may have to wait: such rules come last.
+    """
 
     id: str
     severity: Severity
@@ -74,6 +79,7 @@ class Rule:
     check: Callable[[Stack], Iterable[Hit]]
     bad: tuple[Example, ...]
     good: tuple[Example, ...] = (Example(),)
+    asks: bool = False
 
 
 # The smallest stack without a defect; examples change it.
@@ -120,14 +126,16 @@ def example_stack(example: Example) -> Stack:
         Rendering(chart, unavailable=why, file=f'{chart}/Chart.yaml', line=6)
         for chart, why in example.unavailable.items()
     ]
+    answers = parse_answer(example.answer, example.scripts)
     stack = build_model('providers/openstack/demo', example.layout, dict(sorted(content.items())), tuple(renderings))
     return replace(
         stack,
         variants=tuple(_variants(example)),
+        granted=tuple(Rendering(chart, _parts(text)) for chart, text in example.granted.items()),
         facts=example.facts,
         before=example_stack(example.before) if example.before else None,
         unreadable=example.unreadable,
-        answers=parse_answer(example.answer, example.scripts),
+        asked=lambda: answers,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import stat
 from pathlib import Path
 
 from ..core.errors import ProductProblem, UsageProblem
@@ -10,6 +13,7 @@ from ..core.errors import ProductProblem, UsageProblem
 # The largest real stack has 1.5 MB; ten times the largest vendored chart is no chart anymore.
 MOST_BYTES = 64 * 1024 * 1024
 MOST_FILES = 5_000
+PIECE = 1 << 20
 
 
 def read_tree(root: Path) -> dict[str, bytes]:
@@ -26,11 +30,12 @@ def read_tree(root: Path) -> dict[str, bytes]:
             raise _refused(root, name, 'a newline in the name', 'rename it')
         if not place.is_file():
             raise _refused(root, name, 'neither a regular file nor a link to one', 'remove it')
-        size += _size(place)
-        if size > MOST_BYTES or len(found) >= MOST_FILES:
+        content = read_file(place, MOST_BYTES - size)
+        size += len(content) if content is not None else 0
+        if content is None or len(found) >= MOST_FILES:
             limit = f'more than {MOST_BYTES >> 20} MiB or {MOST_FILES} files'
             raise _refused(root, name, limit, 'is something in the stack directory that does not belong there?')
-        found[name] = _content(place)
+        found[name] = content
     return dict(sorted(found.items()))
 
 
@@ -50,18 +55,33 @@ def _entries(root: Path) -> list[Path]:
     return found
 
 
-def _size(path: Path) -> int:
+def read_file(path: Path, most: int) -> bytes | None:
+    """The content of a regular file, None when it has more than `most` bytes. UsageProblem when it cannot be read.
+
+    What it says of its size is not believed: files of the kernel say 0, and some of them wait for more for ever.
+    """
     try:
-        return path.stat().st_size
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(opened, 'rb', buffering=0) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode) or state.st_size > most:
+                return None
+            return _bounded(file, most)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+def _bounded(file: io.FileIO, most: int) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+    while part := file.read(min(PIECE, most + 1 - size)):
+        size += len(part)
+        parts.append(part)
+        if size > most:
+            return None
+    if part is None:
+        raise BlockingIOError(errno.EAGAIN, 'it waits for more')
+    return b''.join(parts)
 
 
 def _refused(root: Path, name: str, answer: str, advice: str) -> ProductProblem:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .yamltext import Broken, Document, List, Map, Node, Scalar, parse
+from .yamltext import MOST_NODES, Broken, Document, List, Map, Node, Scalar, parse
 
 # Larger text files are read neither by helm templates nor by people.
 MOST_TEXT = 4 * 1024 * 1024
+# A million nodes take 190 MB, and those of a stack are held all at the same time.
+MOST_NODES_OF_STACK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,22 @@ def stated(file: YamlFile, *keys: str) -> Stated:
     return Stated(node.text, file.path, node.line) if node is not None else Stated('', file.path, line)
 
 
-def yaml_file(name: str, content: bytes) -> YamlFile:
-    """A YAML or JSON file; what cannot be parsed is told in `broken`."""
+def yaml_files(contents: Mapping[str, bytes]) -> dict[str, YamlFile]:
+    """The YAML and JSON files of a stack; those that would be too many nodes together are broken."""
+    found: dict[str, YamlFile] = {}
+    left = MOST_NODES_OF_STACK
+    for name, content in contents.items():
+        found[name] = yaml_file(name, content, min(left, MOST_NODES))
+        left -= sum(document.size for document in found[name].documents)
+    return found
+
+
+def yaml_file(name: str, content: bytes, most: int = MOST_NODES) -> YamlFile:
+    """A YAML or JSON file of at most so many nodes; what cannot be parsed is told in `broken`."""
     if len(content) > MOST_TEXT:
         return YamlFile(name, broken=Broken(f'larger than {MOST_TEXT >> 20} MiB', 1))
     try:
-        return YamlFile(name, parse(content.decode('utf-8')))
+        return YamlFile(name, parse(content.decode('utf-8'), most))
     except UnicodeDecodeError as error:
         return YamlFile(name, broken=Broken('not UTF-8', content.count(b'\n', 0, error.start) + 1))
     except Broken as error:

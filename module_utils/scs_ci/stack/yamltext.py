@@ -1,106 +1,35 @@
 """YAML with positions: what the rules read, so that every finding can name a line of the source.
 
-Scalars keep their text as written, for an unquoted `1.30` must not become the number 1.3.
+The nodes are built from the parser's events with a stack of our own: neither deep nesting nor aliases of aliases cost
+more than the limits below, and no second tree of nodes is made on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
+from .yamlnodes import LONGEST_PLAIN as LONGEST_PLAIN
+from .yamlnodes import TEXT as TEXT
+from .yamlnodes import Broken as Broken
+from .yamlnodes import List as List
+from .yamlnodes import Map as Map
+from .yamlnodes import Node as Node
+from .yamlnodes import Scalar as Scalar
+from .yamlnodes import walk as walk
+
 # The C parser is ten times as fast; it is missing only where PyYAML was built without libyaml.
 _LOADER: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-# A document of more nodes, counted with aliases expanded, is a bomb or no cluster stack; the largest one has 17,000.
+_RESOLVERS: Any = yaml.SafeLoader.yaml_implicit_resolvers
+# A text of more nodes, counted with aliases expanded, is a bomb or no cluster stack; the largest one has 17,000.
 MOST_NODES = 200_000
 # Deeper nesting would exhaust the stack of the interpreter before it helps anybody.
 DEEPEST = 200
-# The parser's C code recurses per level, hence a cheap look at the text before it sees it.
-MOST_FLOW_BRACKETS = 5_000
-
-
-class Broken(Exception):
-    """The text is not YAML that can be used. line, column: from 1."""
-
-    def __init__(self, message: str, line: int, column: int = 1) -> None:
-        self.message, self.line, self.column = message, line, column
-        super().__init__(f'line {line}: {message}')
-
-
-@dataclass(frozen=True)
-class Node:
-    """A YAML node. line, column: from 1, of its first character."""
-
-    line: int
-    column: int
-
-    @property
-    def text(self) -> str:
-        """The scalar as written; empty for anything else."""
-        return ''
-
-    def get(self, *keys: str) -> Node | None:
-        """The node below these keys, or None when one of them is missing."""
-        node: Node | None = self
-        for key in keys:
-            node = node.child(key) if isinstance(node, Map) else None
-        return node
-
-    def value(self, *keys: str) -> str:
-        """Text of the scalar below these keys, empty when there is none."""
-        node = self.get(*keys)
-        return node.text if node is not None else ''
-
-    def items(self, *keys: str) -> tuple[Node, ...]:
-        """Elements of the list below these keys, empty when there is none."""
-        node = self.get(*keys)
-        return node.nodes if isinstance(node, List) else ()
-
-    def plain(self) -> Any:
-        """The value as Python data; scalars by the YAML 1.1 rules that Kubernetes' parser shares."""
-        return None
-
-
-@dataclass(frozen=True)
-class Scalar(Node):
-    content: str
-    tag: str
-    quoted: bool
-
-    @property
-    def text(self) -> str:
-        return self.content
-
-    def plain(self) -> Any:
-        loader = yaml.SafeLoader('')
-        try:
-            return loader.construct_object(yaml.ScalarNode(self.tag, self.content))
-        except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError):
-            # PyYAML trips over tags that do not fit, such as `!!int` of nothing: then it is the text
-            return self.content
-        finally:
-            loader.dispose()
-
-
-@dataclass(frozen=True)
-class List(Node):
-    nodes: tuple[Node, ...]
-
-    def plain(self) -> Any:
-        return [node.plain() for node in self.nodes]
-
-
-@dataclass(frozen=True)
-class Map(Node):
-    entries: tuple[tuple[Scalar, Node], ...]
-
-    def child(self, key: str) -> Node | None:
-        return next((value for name, value in self.entries if name.content == key), None)
-
-    def plain(self) -> Any:
-        return {name.content: value.plain() for name, value in self.entries}
+MERGE = 'tag:yaml.org,2002:merge'
 
 
 @dataclass(frozen=True)
@@ -114,21 +43,18 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a stream; root is None when it is empty."""
+    """One document of a stream; root is None when it is empty. size: how many nodes it has, aliases expanded."""
 
     root: Node | None
     duplicates: tuple[Duplicate, ...]
     line: int
+    size: int = 0
 
 
-def parse(text: str) -> tuple[Document, ...]:
-    """All documents of the text. Raises Broken, and nothing else, for text that is not usable YAML."""
-    if text.count('[') + text.count('{') > MOST_FLOW_BRACKETS and _flow_depth(text) > DEEPEST:
-        raise Broken(f'nested deeper than {DEEPEST} levels', 1)
-    if _indent_depth(text) > DEEPEST:
-        raise Broken(f'nested deeper than {DEEPEST} levels', 1)
+def parse(text: str, most: int = MOST_NODES) -> tuple[Document, ...]:
+    """All documents of the text, of at most so many nodes. Raises Broken, and nothing else, for what cannot be used."""
     try:
-        return tuple(_document(node) for node in yaml.compose_all(text, Loader=_LOADER))
+        return tuple(_documents(text, most))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ': '.join(part for part in (error.context, error.problem) if part)
@@ -143,73 +69,139 @@ def parse(text: str) -> tuple[Document, ...]:
         raise Broken(str(error) or type(error).__name__, 1) from error
 
 
-def _flow_depth(text: str) -> int:
-    depth = deepest = 0
-    for character in text:
-        if character in '[{':
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in ']}':
-            depth -= 1
-    return deepest
+def _documents(text: str, most: int) -> Iterator[Document]:
+    builder = _Builder(most)
+    for event in yaml.parse(text, Loader=_LOADER):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            builder.scalar(event)
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            builder.begin(event, kind is yaml.MappingStartEvent)
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            builder.end()
+        elif kind is yaml.AliasEvent:
+            builder.alias(event)
+        elif kind is yaml.DocumentEndEvent:
+            yield builder.document()
 
 
-def _indent_depth(text: str) -> int:
-    """An upper bound of block nesting: a line of n dashes or blanks opens at most n levels."""
-    return max((len(line) - len(line.lstrip(' -?:')) for line in text.splitlines()), default=0) // 2
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come yet. nodes: those of a mapping are its keys and values in turn.
+
+    size, height: how many nodes and how many levels there are in it and below, with aliases expanded.
+    """
+
+    line: int
+    column: int
+    mapping: bool
+    anchor: str | None
+    nodes: list[Node] = field(default_factory=list)
+    size: int = 1
+    height: int = 0
 
 
-def _document(node: yaml.Node | None) -> Document:
-    if node is None:
-        return Document(None, (), 1)
-    duplicates: list[Duplicate] = []
-    budget = [MOST_NODES]
-    root = _convert(node, duplicates, budget, 0)
-    return Document(root, tuple(duplicates), node.start_mark.line + 1)
+class _Builder:
+    """Makes nodes of the events of one text."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.left = most
+        self.before = most
+        self._reset()
+
+    def _reset(self) -> None:
+        self.root: Node | None = None
+        self.open: list[_Open] = []
+        # what an anchor names: the node with its size and height, None while its collection is open
+        self.anchors: dict[str, tuple[Node, int, int] | None] = {}
+        self.duplicates: list[Duplicate] = []
+
+    def document(self) -> Document:
+        root, duplicates = self.root, tuple(self.duplicates)
+        size, self.before = self.before - self.left, self.left
+        self._reset()
+        return Document(root, duplicates, root.line if root is not None else 1, size)
+
+    def scalar(self, event: Any) -> None:
+        mark, content = event.start_mark, event.value
+        node = Scalar(mark.line + 1, mark.column + 1, content, _tag(event), bool(event.style))
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, 1, 0)
+        self._take(node, mark, 1, 0)
+
+    def begin(self, event: Any, mapping: bool) -> None:
+        mark = event.start_mark
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+        self.open.append(_Open(mark.line + 1, mark.column + 1, mapping, event.anchor))
+        self._demand(mark, 0)
+
+    def end(self) -> None:
+        done = self.open.pop()
+        node = self._mapping(done) if done.mapping else List(done.line, done.column, tuple(done.nodes))
+        if done.anchor is not None:
+            self.anchors[done.anchor] = (node, done.size, done.height)
+        # its own nodes were counted when they came
+        self._add(node, done.size, done.height)
+        self.left -= 1
+
+    def alias(self, event: Any) -> None:
+        mark = event.start_mark
+        if event.anchor not in self.anchors:
+            raise Broken(f'found undefined alias {event.anchor}', mark.line + 1, mark.column + 1)
+        named = self.anchors[event.anchor]
+        if named is None:
+            raise Broken(f'alias {event.anchor} stands for what it is in', mark.line + 1, mark.column + 1)
+        node, size, height = named
+        self._take(node, mark, size, height)
+
+    def _take(self, node: Node, mark: Any, size: int, height: int) -> None:
+        self.left -= size
+        self._demand(mark, height)
+        self._add(node, size, height)
+
+    def _add(self, node: Node, size: int, height: int) -> None:
+        if not self.open:
+            self.root = node
+            return
+        around = self.open[-1]
+        around.nodes.append(node)
+        around.size += size
+        around.height = max(around.height, height + 1)
+
+    def _demand(self, mark: Any, height: int) -> None:
+        if self.left < 0 or len(self.open) + height > DEEPEST:
+            message = f'more than {self.most} nodes or {DEEPEST} levels, with aliases expanded'
+            raise Broken(message, mark.line + 1, mark.column + 1)
+
+    def _mapping(self, done: _Open) -> Map:
+        own: list[tuple[Scalar, Node]] = []
+        merged: list[tuple[Scalar, Node]] = []
+        seen: dict[str, int] = {}
+        pairs = iter(done.nodes)
+        for name, content in zip(pairs, pairs, strict=True):
+            if not isinstance(name, Scalar):
+                raise Broken('a mapping or list as key', name.line, name.column)
+            if name.tag == MERGE:
+                for part in content.nodes if isinstance(content, List) else (content,):
+                    merged.extend(part.entries if isinstance(part, Map) else ())
+                continue
+            if name.content in seen:
+                self.duplicates.append(Duplicate(name.content, name.line, seen[name.content]))
+            seen.setdefault(name.content, name.line)
+            own.append((name, content))
+        # child() takes the first entry of a name: the mapping's own keys win over merged ones
+        return Map(done.line, done.column, (*own, *merged))
 
 
-def _convert(node: yaml.Node, duplicates: list[Duplicate], budget: list[int], depth: int) -> Node:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    budget[0] -= 1
-    if budget[0] < 0 or depth > DEEPEST:
-        raise Broken(f'more than {MOST_NODES} nodes or {DEEPEST} levels, with aliases expanded', line, column)
-    if isinstance(node, yaml.SequenceNode):
-        return List(line, column, tuple(_convert(n, duplicates, budget, depth + 1) for n in node.value))
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, duplicates, budget, depth)
-    return Scalar(line, column, str(node.value), node.tag, bool(getattr(node, 'style', None)))
+def _tag(event: Any) -> str:
+    """The tag as YAML 1.1 resolves it; what is too long for a number is a text."""
+    if event.tag is not None and event.tag != '!':
+        return str(event.tag)
+    return _plain_tag(event.value) if event.implicit[0] and len(event.value) <= LONGEST_PLAIN else TEXT
 
 
-def _mapping(node: yaml.MappingNode, duplicates: list[Duplicate], budget: list[int], depth: int) -> Map:
-    own: list[tuple[Scalar, Node]] = []
-    merged: list[tuple[Scalar, Node]] = []
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        name = _convert(key, duplicates, budget, depth + 1)
-        content = _convert(value, duplicates, budget, depth + 1)
-        if not isinstance(name, Scalar):
-            raise Broken('a mapping or list as key', name.line, name.column)
-        if name.tag == 'tag:yaml.org,2002:merge':
-            for part in content.nodes if isinstance(content, List) else (content,):
-                merged.extend(part.entries if isinstance(part, Map) else ())
-            continue
-        if name.content in seen:
-            duplicates.append(Duplicate(name.content, name.line, seen[name.content]))
-        seen.setdefault(name.content, name.line)
-        own.append((name, content))
-    # child() takes the first entry of a name: the mapping's own keys win over merged ones
-    return Map(node.start_mark.line + 1, node.start_mark.column + 1, (*own, *merged))
-
-
-def walk(node: Node | None) -> Iterator[Node]:
-    """The node and everything below it, in source order."""
-    if node is None:
-        return
-    yield node
-    if isinstance(node, List):
-        for element in node.nodes:
-            yield from walk(element)
-    elif isinstance(node, Map):
-        for name, value in node.entries:
-            yield name
-            yield from walk(value)
+@lru_cache(maxsize=4096)
+def _plain_tag(content: str) -> str:
+    return next((tag for tag, pattern in _RESOLVERS.get(content[:1], ()) if pattern.match(content)), TEXT)

@@ -26,7 +26,7 @@ from scs_ci.stack.helm import failed, split
 from scs_ci.stack.model import LAYOUT_A, LAYOUT_B, LAYOUT_HISTORIC, build_model
 from scs_ci.stack.origin import template_line
 from scs_ci.stack.rule import BASE
-from scs_ci.stack.sources import MOST_BYTES, read_tree
+from scs_ci.stack.sources import MOST_BYTES, read_file, read_tree
 from scs_ci.stack.versions import parse_kubernetes
 from scs_ci.stack.yamltext import Broken, parse, walk
 
@@ -254,6 +254,51 @@ def test_a_pipe_does_not_hold_the_check(tmp_path: Path) -> None:
         read_tree(stack)
 
 
+def test_a_file_that_waits_for_more_does_not_hold_the_check(tmp_path: Path) -> None:
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+
+    assert read_file(pipe, 100) is None
+
+
+def test_the_size_that_a_file_says_is_not_believed(tmp_path: Path) -> None:
+    assert read_file(Path('/proc/self/maps'), 10) is None
+    (tmp_path / 'small').write_bytes(b'x' * 10)
+    assert read_file(tmp_path / 'small', 10) == b'x' * 10
+    assert read_file(tmp_path / 'small', 9) is None
+
+
+def test_a_shared_list_that_is_no_list_is_told(tmp_path: Path) -> None:
+    stack = stack_at(tmp_path / 'demo' / '1-34')
+    (stack / 'stack.yaml').write_text('provider: openstack\nclusterStackName: demo\nkubernetesVersion: 1.34\n')
+    with (tmp_path / 'demo' / 'image-manager.yaml').open('wb') as file:
+        file.truncate(1 << 30)
+
+    with pytest.raises(Problem, match='more than 4 MiB'):
+        discover.load(tmp_path, Place('demo/1-34', LAYOUT_B))
+
+
+def test_archives_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, 'MOST_UNPACKED', 1 << 20)
+    packed = archive.pack({'c/Chart.yaml': b'name: c\n', 'c/values.yaml': bytes(1 << 19)})
+
+    found = archive.inspect_all({f'{n}.tgz': packed for n in range(4)})
+
+    told = 'more than 1 MiB unpacked with the archives before it'
+    assert [told in one.problem for one in found] == [False, True, True, True]
+
+
+def test_the_files_of_a_stack_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('scs_ci.stack.yamlfile.MOST_NODES_OF_STACK', 100)
+    files = {**{path: text.encode() for path, text in BASE.items()}, 'values.yaml': b'[' + b'a,' * 90 + b']'}
+
+    stack = build_model('x', LAYOUT_A, {**files, 'more.yaml': files['values.yaml']})
+
+    broken = [name for name, file in stack.yaml.items() if file.broken]
+    assert broken
+    assert sum(d.size for file in stack.yaml.values() for d in file.documents) <= 100
+
+
 BOMB = 'a: &a [x, x, x, x, x, x, x, x, x]\n' + ''.join(
     f'b{i}: &b{i} [{", ".join(["*a" if not i else f"*b{i - 1}"] * 9)}]\n' for i in range(9)
 )
@@ -270,8 +315,14 @@ BOMB = 'a: &a [x, x, x, x, x, x, x, x, x]\n' + ''.join(
         '"' + '\\x41' * 100_000 + '"',
         '\n' * 200_000,
         'x' * 4_500_000,
+        'a: 1' + ':1' * 1_000_000,
+        '<<: ' * 300 + '{a: b}',
+        ''.join(f'a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}\n' if i else 'a0: &a0 {x: y}\n' for i in range(30)),
     ],
-    ids=['bomb', 'maps', 'lists', 'dashes', 'number', 'escapes', 'lines', 'large'],
+    ids=[
+        *('bomb', 'maps', 'lists', 'dashes', 'number', 'escapes', 'lines', 'large', 'number to base 60', 'merges'),
+        'merged twice',
+    ],
 )
 @pytest.mark.parametrize('file', ['csctl.yaml', 'cluster-addon/cni/values.yaml'])
 def test_bombs_are_findings(text: str, file: str) -> None:

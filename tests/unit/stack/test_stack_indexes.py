@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import os
 import urllib.request
@@ -42,6 +43,7 @@ class Answer:
         if self.content is None:
             raise OSError('no route to host')
         assert request.full_url == f'{REPOSITORY}/index.yaml'
+        self.rest = io.BytesIO(self.content)
         return self
 
     def __enter__(self) -> Answer:
@@ -51,8 +53,7 @@ class Answer:
         pass
 
     def read(self, most: int) -> bytes:
-        assert self.content is not None
-        return self.content[:most]
+        return self.rest.read(most)
 
 
 @pytest.fixture
@@ -82,6 +83,15 @@ def test_offline_and_broken_answers_leave_what_is_known(answer: Answer, tmp_path
         assert indexes.indexes([stack('1.2.3')], IndexSource(tmp_path), NOW) == {}
     (tmp_path / 'https_charts.example_stable.json').write_text('{"charts": 3}')
     assert indexes.indexes([stack('1.2.3')], IndexSource(tmp_path, offline=True), NOW) == {}
+
+
+def test_a_repository_that_answers_byte_by_byte_is_given_up(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(indexes, 'WHOLE_SECONDS', -1.0)
+
+    assert indexes.indexes([stack('1.2.3')], IndexSource(tmp_path), NOW) == {}
+    assert answer.asked == 1
 
 
 @pytest.mark.parametrize('name', ['charts.example/stable/index.yaml', 'charts.example_stable.yaml'])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scs_ci.stack.clusterclass import cluster_classes
-from scs_ci.stack.objects import class_objects
-from scs_ci.stack.paths import find, segments, text_line, text_of
+from scs_ci.stack.objects import class_objects, text_of
+from scs_ci.stack.paths import find, segments, text_line
 from scs_ci.stack.points import Point, points, variants
 from scs_ci.stack.rule import Example, example_stack
 from scs_ci.stack.units import errors

@@ -76,4 +76,5 @@ RULE = Rule(
         _example('      waitForPreCondition:\n        objects: [{key: d}]\n        condition: "true"\n', '', 8, 9),
     ),
     good=(Example(), _example(GOOD, '')),
+    asks=True,
 )

@@ -47,4 +47,5 @@ RULE = Rule(
     check=check,
     bad=(_example('removed', 1), _example('introduced', 1), _example('deprecated', 1)),
     good=(Example(), _example('no-definition')),
+    asks=True,
 )

@@ -82,4 +82,5 @@ RULE = Rule(
         ),
     ),
     good=(Example(), Example({TEMPLATE: CLASS_TEXT}, _rendered(CLASS_TEXT))),
+    asks=True,
 )

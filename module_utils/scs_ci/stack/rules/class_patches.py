@@ -117,4 +117,5 @@ RULE = Rule(
         ),
     ),
     good=(Example({TEMPLATE: CLASS}, RENDERED),),
+    asks=True,
 )

@@ -164,4 +164,5 @@ RULE = Rule(
         Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [{**FAILURE, 'stage': 'values'}]}),
         Example({TEMPLATE: CLASS}, RENDERED, answer={'points': [{**FAILURE, 'patch': ''}]}),
     ),
+    asks=True,
 )

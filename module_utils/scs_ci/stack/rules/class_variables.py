@@ -131,4 +131,5 @@ RULE = Rule(
         _example('{{ if .oidc.clientID }}true{{ end }}', 'oidc.clientID'),
         _example('true', '', overwrite='{{ range .Cluster.spec.topology.variables }}{{ eq .name "oidc" }}{{ end }}\n'),
     ),
+    asks=True,
 )

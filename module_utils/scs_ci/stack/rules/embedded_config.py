@@ -74,4 +74,5 @@ RULE = Rule(
         _example('x', {'kind': 'no-version', 'path': 'apiVersion', 'message': 'no such version'}, hits=(9,)),
     ),
     good=(Example(), _example('metricsBindAddress')),
+    asks=True,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 
 from ...core.records import Severity
@@ -62,6 +61,8 @@ def _json(_: str, content: str) -> Iterator[tuple[int, str]]:
 
 
 def _toml(_: str, content: str) -> Iterator[tuple[int, str]]:
+    import tomllib  # loaded only where there is TOML: its expressions take long to compile
+
     try:
         tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
@@ -117,4 +118,5 @@ RULE = Rule(
         _example('/etc/systemd/resolved.conf.d/a.conf', '[Resolve]\nDNS=192.0.2.1\n'),
         _example('/etc/a.yaml', '## template: jinja\na: {{ ds.x }}\n'),
     ),
+    asks=True,
 )

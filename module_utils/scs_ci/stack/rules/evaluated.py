@@ -22,4 +22,5 @@ RULE = Rule(
     motivation='A check that looked at half of a stack must not look like one that found nothing in the whole.',
     check=check,
     bad=(Example(answer={'unavailable': 'no classcheck'}, hits=(('csctl.yaml', 1),)),),
+    asks=True,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...core.records import Severity
 from ..answers import INVALID, NO_DEFINITION, NO_VERSION, UNKNOWN_FIELD, UNREADABLE, Problem
 from ..hits import at
 from ..model import Stack
-from ..objects import Object, addon_objects, class_objects
+from ..objects import Object, addon_objects, class_objects, variant_objects
 from ..paths import find, segments
 from ..rule import Example, Hit, Rule
 
@@ -21,6 +22,7 @@ def check(stack: Stack) -> Iterable[Hit]:
     for found, problems in zip(class_objects(stack), answers.class_objects, strict=False):
         for problem in problems:
             yield from _hit(stack, found, problem)
+    yield from _variants(stack)
     for found, problems in zip(addon_objects(stack), answers.addon_objects, strict=False):
         for problem in problems:
             # Addons may use whatever other addons bring; only what Kubernetes itself has is known here.
@@ -28,15 +30,30 @@ def check(stack: Stack) -> Iterable[Hit]:
                 yield from _hit(stack, found, problem)
 
 
-def _hit(stack: Stack, found: Object, problem: Problem) -> Iterator[Hit]:
+def _variants(stack: Stack) -> Iterator[Hit]:
+    """What is wrong at other points of the matrix only; one place is told with the first point that shows it."""
+    told = {
+        (found.kind, problem)
+        for found, problems in zip(class_objects(stack), stack.answers.class_objects, strict=False)
+        for problem in problems
+    }
+    for found, problems in zip(variant_objects(stack), stack.answers.variants, strict=False):
+        for problem in problems:
+            if (found.kind, problem) not in told:
+                told.add((found.kind, problem))
+                point = f' ({found.template.point})'
+                yield from _hit(stack, found, replace(problem, message=problem.message + point), point)
+
+
+def _hit(stack: Stack, found: Object, problem: Problem, point: str = '') -> Iterator[Hit]:
     node = find(found.root, problem.path)
     own = found.place(stack, node).own
     # What a chart of somebody else prints is a fact to know; the stack's author cannot correct it there.
     severity = None if own else Severity.WARNING
     line = node.line
     if problem.kind == UNKNOWN_FIELD:
-        message = f'{found.title} ({found.api_version}) has no field {problem.path}: the API server refuses the object'
-        yield at(stack, found, line, message, seen=segments(problem.path)[-1], severity=severity)
+        message = f'{found.title} ({found.api_version}) has no field {problem.path}: the API server refuses it{point}'
+        yield at(stack, found, line, message, seen=''.join(segments(problem.path)[-1:]), severity=severity)
     elif problem.kind in (INVALID, UNREADABLE):
         where = f' at {problem.path}' if problem.path else ''
         yield at(stack, found, line, f'{found.title} is invalid{where}: {problem.message}', severity=severity)
@@ -68,6 +85,16 @@ def _example(chart: str, file: str, kind: str, path: str, *hits: tuple[str, int]
     return Example(files, {chart: rendered}, answer={part: [[problem]]}, hits=hits)
 
 
+def _variant(point: str, *hits: tuple[str, int]) -> Example:
+    """An Image that only a point of the matrix has."""
+    text = '{{- if .Values.orc }}\n' + IMAGE + '{{- end }}\n'
+    printed = '# Source: x/templates/class.yaml\n' + IMAGE.replace('{{ .Release.Name }}', 'x')
+    variants = {(point, 'cluster-class'): printed} if point else {}
+    return Example(
+        {TEMPLATE: text}, {'cluster-class': ''}, variants=variants, answer={'variants': [[UNKNOWN]]}, hits=hits
+    )
+
+
 DISK_BUS = 'spec.resource.properties.diskBus'
 RULE = Rule(
     id='object-schema',
@@ -83,10 +110,13 @@ RULE = Rule(
         _example('cluster-class', 'templates/class.yaml', 'no-version', 'apiVersion', (TEMPLATE, 1)),
         _example('cluster-addon/cni', 'templates/a.yaml', 'invalid', '', ('cluster-addon/cni/templates/a.yaml', 1)),
         _example('cluster-addon/cni', 'charts/c/templates/a.yaml', 'invalid', 'spec', (CHART, 1), source=False),
+        _variant('values: orc=true', (TEMPLATE, 9)),
     ),
     good=(
         Example(),
+        _variant(''),
         _example('cluster-addon/cni', 'templates/a.yaml', 'no-definition', ''),
         _example('cluster-addon/cni', 'templates/a.yaml', 'deprecated', 'apiVersion'),
     ),
+    asks=True,
 )
