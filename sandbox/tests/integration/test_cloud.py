@@ -143,12 +143,13 @@ def test_server_is_reached_through_its_floating_address(cloud: CloudWorld, netwo
     cloud.wait_server(server, 'ACTIVE')
     floating, ip = cloud.ask(address)
     assert _login(cloud, key, ip, 'hostname') == 'reached'
+    # cloud-init prints them at the end of the first boot only, after the first login
+    _wait_console(cloud, server, '-----BEGIN SSH HOST KEY KEYS-----')
     cloud.ask(lambda c: c.compute.stop_server(server))
     cloud.wait_server(server, 'SHUTOFF')
     cloud.ask(lambda c: c.compute.start_server(server))
     cloud.wait_server(server, 'ACTIVE')
     assert _login(cloud, key, ip, 'hostname') == 'reached'
-    _wait_console(cloud, server, '-----BEGIN SSH HOST KEY KEYS-----')
     cloud.delete_servers()
     assert server not in [s['id'] for s in cloud.status()['servers']]
     assert not cloud.ask(lambda c: list(c.network.ports(device_id=server)))
