@@ -48,7 +48,8 @@ def serve(service: str, etc: Path, address: str, port: int, ready: Path) -> None
     from cheroot import wsgi
 
     sys.argv = [service]  # OpenStack's libraries parse it
-    sqlite_writers.install()
+    # A load balancer of Octavia stayed PENDING_UPDATE once with connections that are kept; why is not known.
+    sqlite_writers.install(keep=service != 'octavia')
     rules = Rules(service, environment.state() / 'faults.json')
     wrapped = Middleware(application(service, etc), rules, etc.parent / 'log' / f'{service}-access.log')
     server = wsgi.Server((address, port), wrapped, numthreads=THREADS, request_queue_size=QUEUE)

@@ -30,7 +30,7 @@ class Kept(pool.QueuePool):
         super().__init__(creator, pool_size=10, max_overflow=-1, **settings)
 
 
-def install() -> None:
+def install(keep: bool = True) -> None:
     """Make every writer session of this process begin immediately, and keep connections. Once per process."""
     factory = enginefacade._TransactionFactory
     original = factory._create_session
@@ -41,8 +41,8 @@ def install() -> None:
         return session
 
     factory._create_session = create_session
-    # oslo.db names the pool of SQLite in its code
-    engines.pool = types.SimpleNamespace(**{**vars(pool), 'NullPool': Kept})
+    if keep:  # oslo.db names the pool of SQLite in its code
+        engines.pool = types.SimpleNamespace(**{**vars(pool), 'NullPool': Kept})
     event.listen(orm.Session, 'after_begin', _begin_immediately)
     event.listen(orm.Session, 'after_transaction_end', _ended)
 
