@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from cloud_world import CloudWorld
 
-from scs_sandbox import environments, names, processes
+from scs_sandbox import environments, processes
 from scs_sandbox.cloud import template
+from scs_sandbox.machines import cgroups
 from scs_sandbox.network import apply
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -40,10 +41,10 @@ def leftovers(world: CloudWorld) -> list[str]:
     found += [
         f'mount {line}' for line in Path('/proc/self/mountinfo').read_text().splitlines() if str(world.state) in line
     ]
-    groups = Path('/sys/fs/cgroup').glob(f'**/{names.control_group(world.name)}')
-    return (
-        found + [f'control group {g}' for g in groups] + ([f'directory {world.state}'] if world.state.exists() else [])
-    )
+    # Not a search through all groups: those of other sandboxes come and go meanwhile.
+    groups = cgroups.parents(cgroups.host_layout(), world.name)
+    found += [f'control group {group}' for group in groups if group.exists()]
+    return found + ([f'directory {world.state}'] if world.state.exists() else [])
 
 
 def network(c: Any) -> str:
