@@ -212,6 +212,7 @@ def _neutron(region: Region, password: str, prefix: Path) -> Sections:
             'auth_strategy': 'keystone',
             'core_plugin': 'ml2',
             'service_plugins': 'sandbox_router,qos',
+            'rpc_workers': 0,  # there are no agents; without this, each change is loaded again to be sent to none
             'dhcp_agent_notification': False,
             # Nova's cache of addresses depends on the second one; the first needs agents.
             'notify_nova_on_port_status_changes': False,

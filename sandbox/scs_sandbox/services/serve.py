@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import environment, sqlite_writers, workers
+from . import environment, sqlite_writers, unused, workers
 from .middleware import Middleware, Rules
 
 THREADS = 10
@@ -50,6 +50,7 @@ def serve(service: str, etc: Path, address: str, port: int, ready: Path) -> None
     sys.argv = [service]  # OpenStack's libraries parse it
     # A load balancer of Octavia stayed PENDING_UPDATE once with connections that are kept; why is not known.
     sqlite_writers.install(keep=service != 'octavia')
+    unused.load_policies_once()
     rules = Rules(service, environment.state() / 'faults.json')
     wrapped = Middleware(application(service, etc), rules, etc.parent / 'log' / f'{service}-access.log')
     server = wsgi.Server((address, port), wrapped, numthreads=THREADS, request_queue_size=QUEUE)

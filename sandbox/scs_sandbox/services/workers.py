@@ -49,7 +49,10 @@ def start_neutron(etc: Path) -> None:
     """Load the policy now: at the first request it is loaded lazily, and requests beside that one are refused (403)."""
     from neutron import policy
 
+    from . import unused
+
     policy.init()
+    unused.never_load_empty_tables()
 
 
 def start_nova(etc: Path) -> None:
