@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,9 @@ LOG_LINES = 20  # of a crashed container; its last line tells why
 # How kubeadm labels what it makes on a control plane node: the node, and the pod of its etcd.
 CONTROL_PLANE_NODE = 'node-role.kubernetes.io/control-plane'
 ETCD = ('component', 'etcd')
+# What a member of etcd writes every 5 s of one that it cannot reach: a line for each of its two ways to it.
+PEERS_SECONDS, PEERS_LINES = 30, 200
+REFUSED_BY = 'dial tcp {address}:2380: connect: connection refused'  # the port of members as kubeadm sets it
 # One question of diagnosis; neither a dead API server nor the kubelet of a dead node answers at all.
 LOG_SECONDS = 10
 
@@ -41,7 +45,7 @@ def in_cluster(workload: Workload, absent: Sequence[str] = ()) -> list[Complaint
     crashed = [_crash(workload, pod, container) for pod, container in crashes(pods)[:MOST_PODS]]
     latest = sorted(events, key=lambda event: str(event.get('lastTimestamp') or event.get('eventTime') or ''))
     warned = [replace(complaint, depth=IN_CLUSTER) for complaint in complaints((), latest[-MOST_EVENTS * 5 :])]
-    lost = lost_members(pods, nodes)
+    lost = lost_members(pods, nodes) or refused_members(workload, pods, nodes)
     return [*lost, *missing, *crashed, *unscheduled(pods), *silent_nodes(nodes), *warned[-MOST_EVENTS:]]
 
 
@@ -97,10 +101,16 @@ def last_words(workload: Workload, pod: Object, container: str) -> str:
     return ''
 
 
-def pod_log(workload: Workload, pod: Object, container: str, *, previous: bool, lines: int) -> str:
-    """The end of a container's log, of the one before its restart when `previous`. Raises Refused, Unreachable."""
+def pod_log(
+    workload: Workload, pod: Object, container: str, *, previous: bool = False, lines: int, seconds: int = 0
+) -> str:
+    """The end of a container's log, of the one before its restart when `previous`; seconds: nothing that is older.
+
+    Raises Refused, Unreachable.
+    """
     place = f'/api/v1/namespaces/{pod["metadata"].get("namespace") or SYSTEM}/pods/{name_of(pod)}/log'
     wish = f'container={container}&tailLines={lines}{"&previous=true" if previous else ""}'
+    wish += f'&sinceSeconds={seconds}' if seconds else ''
     return str(workload.call('GET', f'{place}?{wish}', timeout=LOG_SECONDS, parse=False))
 
 
@@ -130,17 +140,68 @@ def lost_members(pods: Iterable[Object], nodes: Iterable[Object]) -> list[Compla
     kubeadm gives each its own member and an API server that asks no other. Where no pod of etcd runs at all, it is
     elsewhere. A silent node explains its etcd, not the other way round.
     """
-    members = [pod for pod in pods if (pod['metadata'].get('labels') or {}).get(ETCD[0]) == ETCD[1]]
-    at = {str((pod.get('spec') or {}).get('nodeName')): pod for pod in members}
-    if not any(is_true(pod, 'Ready') for pod in members):
+    at = _members(pods)
+    if not any(is_true(pod, 'Ready') for pod in at.values()):
         return []
     return [
         Complaint(f'etcd member of node {name_of(node)}', 'Node', _lost(at.get(name_of(node))), IN_ETCD)
-        for node in nodes
-        if CONTROL_PLANE_NODE in (node['metadata'].get('labels') or {})
-        and is_true(node, 'Ready')
-        and not is_true(at.get(name_of(node)), 'Ready')
+        for node in _control_plane(nodes)
+        if is_true(node, 'Ready') and not is_true(at.get(name_of(node)), 'Ready')
     ]
+
+
+def refused_members(workload: Workload, pods: Iterable[Object], nodes: Iterable[Object]) -> list[Complaint]:
+    """Silent nodes of the control plane whose hosts refuse the other members of etcd.
+
+    kubelet of such a node asks the API server of its own node, which asks its own etcd. Without that the node falls
+    silent and its pod of etcd stands in the API as it was. The other members know better, and tell it from a host
+    that is down: that would not refuse.
+    """
+    at, plane = _members(pods), _control_plane(nodes)
+    silent = [node for node in plane if not is_true(node, 'Ready')]
+    witnesses = [at[name_of(node)] for node in plane if is_true(node, 'Ready') and name_of(node) in at]
+    found = []
+    for witness in witnesses if silent else ():
+        with contextlib.suppress(Problem):  # the next one may answer
+            log = pod_log(workload, witness, ETCD[1], lines=PEERS_LINES, seconds=PEERS_SECONDS)
+            found += [_refused(node, witness) for node in silent if refuses(log, _address(node))]
+            break
+    return found
+
+
+def refuses(log: str, address: str) -> bool:
+    """Whether a member of etcd last wrote of the one at this address that its port is closed.
+
+    log: lines of JSON (zap: "msg", "error"), as etcd 3.4 and newer write them.
+    """
+    told = ''
+    for line in log.splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            error = str(entry.get('error') or '') if isinstance(entry, dict) else ''
+            told = error if f'{address}:2380' in error else told
+    return bool(address) and REFUSED_BY.format(address=address) in told
+
+
+def _refused(node: Object, witness: Object) -> Complaint:
+    closed = f'is lost: nothing listens on port 2380 of {_address(node)}, says pod {name_of(witness)}'
+    return Complaint(f'etcd member of node {name_of(node)}', 'Node', closed, IN_ETCD)
+
+
+def _address(node: Object) -> str:
+    """The address of a node in its network; empty when unknown."""
+    addresses = (node.get('status') or {}).get('addresses') or []
+    return next((str(entry['address']) for entry in addresses if entry.get('type') == 'InternalIP'), '')
+
+
+def _members(pods: Iterable[Object]) -> dict[str, Object]:
+    """The pods of etcd by the names of their nodes."""
+    members = [pod for pod in pods if (pod['metadata'].get('labels') or {}).get(ETCD[0]) == ETCD[1]]
+    return {str((pod.get('spec') or {}).get('nodeName')): pod for pod in members}
+
+
+def _control_plane(nodes: Iterable[Object]) -> list[Object]:
+    return [node for node in nodes if CONTROL_PLANE_NODE in (node['metadata'].get('labels') or {})]
 
 
 def _lost(pod: Object | None) -> str:

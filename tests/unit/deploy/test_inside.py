@@ -143,3 +143,53 @@ def test_a_lost_member_of_etcd_explains_its_api_server(last: list[dict[str, Any]
 def test_no_member_is_called_lost_that_is_not(pods: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> None:
     told = [complaint.text for complaint in in_cluster(Cluster(pods, nodes))]  # type: ignore[arg-type]
     assert not [text for text in told if 'is lost' in text]
+
+
+class Witnesses(Cluster):
+    """A cluster of three whose node c is silent. told: what the other members write of it, each the same."""
+
+    def __init__(self, told: str, dumb: str = '') -> None:
+        gone = control_plane('c', 'Unknown')
+        gone['status']['addresses'] = [
+            {'type': 'Hostname', 'address': 'c'},
+            {'type': 'InternalIP', 'address': '10.8.0.9'},
+        ]
+        super().__init__([member(name) for name in 'abc'], [*THREE[:2], gone])
+        self.told, self.dumb, self.asked = told, dumb, []  # type: ignore[var-annotated]
+
+    def call(self, method: str, path: str, body: Any = None, **wish: Any) -> Any:
+        if '/log?' in path:
+            self.asked.append(path)
+            if self.dumb and self.dumb in path:
+                raise Unreachable('cannot get', path, 'no answer', 'look')
+            assert 'sinceSeconds=30' in path, 'what was before the fault is none of its news'
+        return self.told
+
+
+def unhealthy(error: str) -> str:
+    """A line of etcd 3.6.14 (rafthttp/probing_status.go)."""
+    line = '{"level":"warn","ts":"2026-11-27T20:00:00.1Z","msg":"prober detected unhealthy status",'
+    return f'{line}"round-tripper-name":"ROUND_TRIPPER_SNAPSHOT","remote-peer-id":"5d","error":"{error}"}}\n'
+
+
+CLOSED = unhealthy('dial tcp 10.8.0.9:2380: connect: connection refused')
+DEAD = unhealthy('dial tcp 10.8.0.9:2380: i/o timeout')
+OTHER = unhealthy('dial tcp 10.8.0.91:2380: connect: connection refused')
+
+
+@pytest.mark.parametrize('dumb', ['', 'etcd-a'])
+def test_the_other_members_tell_of_one_whose_node_is_silent(dumb: str) -> None:
+    cluster = Witnesses('2026 no JSON\n[1]\n' + DEAD + CLOSED + OTHER, dumb)
+    found = deepest_first(in_cluster(cluster))  # type: ignore[arg-type]
+    ended = problem('gave up on', 'KubeadmControlPlane of c', 'EtcdClusterHealthy=False', found, product=True)
+    witness = 'etcd-b' if dumb else 'etcd-a'
+    told = f'etcd member of node c: is lost: nothing listens on port 2380 of 10.8.0.9, says pod {witness}; node c: '
+    assert ended.answer.startswith(told), ended.answer
+    assert type(ended) is errors.InfrastructureProblem
+    assert not any('etcd-c' in path for path in cluster.asked)
+
+
+@pytest.mark.parametrize('told', ['', DEAD, CLOSED + DEAD, OTHER])
+def test_a_silent_node_that_refuses_nobody_is_not_called_lost(told: str) -> None:
+    texts = [complaint.text for complaint in in_cluster(Witnesses(told))]  # type: ignore[arg-type]
+    assert texts == ['Ready=Unknown'], texts
