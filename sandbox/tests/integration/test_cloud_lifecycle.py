@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,27 @@ from scs_sandbox.network import apply
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KILL_LIMIT = 60.0  # seconds until a build has started its first process, which takes one on a quiet machine
 KILL_AFTER = (1.0, 3.0, 6.0)  # seconds: while the lab is made, while services start, while they answer
+
+
+@dataclass(frozen=True)
+class Second:
+    """A sandbox with two regions beside the one of the session, and when its start began (UTC)."""
+
+    world: CloudWorld
+    began: datetime
+
+
+@pytest.fixture(scope='module')
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
+    """One for the tests that only look, and for those that break it at the end: a start is what takes long."""
+    world = CloudWorld(f's{os.getpid()}', tmp_path_factory.mktemp('second') / 'home')
+    began = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    try:
+        world.demand('up', '--regions', '2')
+        yield Second(world, began)
+    finally:
+        world.demand('down')
+    assert leftovers(world) == []
 
 
 @pytest.fixture
@@ -54,28 +76,16 @@ def network(c: Any) -> str:
     return str(made.id)
 
 
-def test_two_sandboxes_do_not_see_each_other(cloud: CloudWorld, other: CloudWorld) -> None:
-    other.demand('up')
-    assert other.status()['up']
-    first, second = cloud.ask(network), other.ask(network)
-    assert first not in other.ask(lambda c: [n.id for n in c.network.networks()])
-    assert (cloud.state / 'credentials.json').read_text() != (other.state / 'credentials.json').read_text()
-    other.wait_server(other.boot(second), 'ACTIVE')
-    assert cloud.status()['servers'] == []
-    cloud.ask(lambda c: c.network.delete_network(first))
-
-
-def test_workers_have_reported_when_it_is_up(other: CloudWorld) -> None:
-    began = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
-    other.demand('up')
-    workers = other.ask(lambda c: [*c.compute.services(), *c.block_storage.services()], 'sandbox-admin')
+def test_workers_have_reported_when_it_is_up(second: Second) -> None:
+    workers = second.world.ask(lambda c: [*c.compute.services(), *c.block_storage.services()], 'sandbox-admin')
     assert len(workers) > 4
-    late = [w.binary for w in workers if datetime.fromisoformat(w.updated_at) < began]
+    late = [w.binary for w in workers if datetime.fromisoformat(w.updated_at) < second.began]
     assert late == [], 'the scheduler takes them for dead and finds no host'
 
 
-def test_two_regions_share_identity_and_network(other: CloudWorld) -> None:
-    other.demand('up', '--regions', '2')
+def test_two_regions_share_identity_and_network(second: Second) -> None:
+    other = second.world
+    assert other.status()['up']
     assert [r['name'] for r in other.status()['regions']] == ['RegionOne', 'RegionTwo']
     here, there = other.ask(network), other.ask(network, 'sandbox-RegionTwo')
     assert here != there
@@ -86,7 +96,40 @@ def test_two_regions_share_identity_and_network(other: CloudWorld) -> None:
         return str(c.network.create_ip(floating_network_id=c.network.find_network('public').id).floating_ip_address)
 
     assert int(other.ask(floating).split('.')[2]) <= 20 < int(other.ask(floating, 'sandbox-RegionTwo').split('.')[2])
-    other.wait_server(other.boot(here), 'ACTIVE')
+
+
+def test_two_sandboxes_do_not_see_each_other(cloud: CloudWorld, second: Second) -> None:
+    other = second.world
+    ours, theirs = cloud.ask(network), other.ask(network)
+    assert ours not in other.ask(lambda c: [n.id for n in c.network.networks()])
+    assert (cloud.state / 'credentials.json').read_text() != (other.state / 'credentials.json').read_text()
+    server = other.boot(theirs)
+    other.wait_server(server, 'ACTIVE')
+    assert [row['id'] for row in other.status()['servers']] == [server]
+    assert cloud.status()['servers'] == []
+    cloud.ask(lambda c: c.network.delete_network(ours))
+
+
+def test_killed_service_is_started_again(second: Second) -> None:
+    other = second.world
+    glance = next(p for p in other.status()['processes'] if p['name'] == 'RegionOne/glance')
+    os.kill(glance['pid'], signal.SIGKILL)
+    other.demand('up', '--regions', '2')
+    assert other.status()['up']
+    assert other.ask(lambda c: len(list(c.image.images()))) > 0
+
+
+def test_down_after_everything_was_killed(second: Second) -> None:
+    """The last test of this sandbox; its server still runs."""
+    other = second.world
+    assert other.status()['servers'] or other.wait_server(other.boot(other.ask(network)), 'ACTIVE')
+    for row in other.status()['processes']:
+        os.kill(row['pid'], signal.SIGKILL)
+    assert other.run('status').returncode == 3
+    removed = other.demand('down')
+    assert 'namespace' in removed
+    assert leftovers(other) == []
+    assert 'down already' in other.demand('down')
 
 
 @pytest.mark.parametrize('seconds', KILL_AFTER)
@@ -124,24 +167,3 @@ def test_killed_template_build_is_swept(tmp_path: Path) -> None:
     assert any('process' in text for text in template.sweep(tmp_path))
     assert processes.marked(str(works[0])) == []
     assert [path.suffix for path in tmp_path.iterdir()] == ['.lock']
-
-
-def test_down_after_everything_was_killed(other: CloudWorld) -> None:
-    other.demand('up')
-    other.wait_server(other.boot(other.ask(network)), 'ACTIVE')
-    for row in other.status()['processes']:
-        os.kill(row['pid'], signal.SIGKILL)
-    assert other.run('status').returncode == 3
-    removed = other.demand('down')
-    assert 'namespace' in removed
-    assert leftovers(other) == []
-    assert 'down already' in other.demand('down')
-
-
-def test_killed_service_is_started_again(other: CloudWorld) -> None:
-    other.demand('up')
-    glance = next(p for p in other.status()['processes'] if p['name'].endswith('glance'))
-    os.kill(glance['pid'], signal.SIGKILL)
-    other.demand('up')
-    assert other.status()['up']
-    assert other.ask(lambda c: len(list(c.image.images()))) > 0
