@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.clock import SystemClock
-from ..core.errors import ProductProblem, UsageProblem
+from ..core.errors import Problem, ProductProblem, UsageProblem
 from ..core.naming import names, new_run_id
 from ..core.outcome import Exit
 from ..core.records import RunInfo
 from ..core.run import RunDirectory, StageRun, run_stage, timestamp
+from ..deploy import target
 from ..stack import changes, discover, gitread, planning, treehash
 from ..stack.model import Stack
 from .common import add_run, positive, show
@@ -35,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--tier', default='e2e', choices=sorted(planning.TIERS), help='how much to test (default e2e)')
     parser.add_argument('--conformance', action='store_true', help='plan conformance after deploy, too')
     parser.add_argument('--upgrade', action='store_true', help='plan an upgrade to the next release after all that')
+    parser.add_argument('--to', type=Path, metavar='PATH', help='checkout with the next release, for --upgrade')
     parser.add_argument(
         '--owner', default=os.environ.get('USER', 'unknown'), metavar='NAME', help='who pays for the run'
     )
@@ -54,7 +58,8 @@ def run(options: argparse.Namespace) -> Exit:
     chosen = _reasons(options, checkout, places)
     stacks = [_load(checkout, place) for place in places if place.path in chosen]
     more = [stage for stage in planning.MORE_STAGES if getattr(options, stage)]
-    plan = planning.make_plan(stacks, chosen, options.tier, more=more)
+    upgraded = _upgraded(stacks, (options.to or checkout).absolute()) if options.upgrade else {}
+    plan = planning.make_plan(stacks, chosen, options.tier, more=more, upgraded=upgraded)
     directory = RunDirectory.create(options.run, _info(options, checkout, stacks))
     directory.write_plan(plan)
 
@@ -64,6 +69,15 @@ def run(options: argparse.Namespace) -> Exit:
             state.say(f'{version.key}: {version.path}, {version.kubernetes or "no version"}, {version.reason}')
 
     return show([run_stage(directory, 'discover', body)], options.json)
+
+
+def _upgraded(stacks: Sequence[Stack], checkout: Path) -> dict[str, str]:
+    """Kubernetes of the release that follows each stack, by the stack's path; the stage tells of one that has none."""
+    offered, found = discover.readable(checkout), {}
+    for stack in stacks:
+        with contextlib.suppress(Problem):
+            found[stack.path] = str(target.choose(stack, offered).stack.version)
+    return found
 
 
 def _reasons(options: argparse.Namespace, checkout: Path, places: tuple[discover.Place, ...]) -> dict[str, str]:

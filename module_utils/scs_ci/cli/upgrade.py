@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 
-from ..core.errors import Problem, ProductProblem
+from ..core.errors import Problem
 from ..core.records import PlannedVersion
 from ..core.redact import Redactor
 from ..core.run import RunDirectory, StageRun, version_stage
@@ -79,24 +79,13 @@ def _wanted(options: argparse.Namespace, directory: RunDirectory) -> Wanted:
     return Wanted(
         setup=make_setup(options, directory),
         current=lambda version: discover.load(checkout, discover.Place(version.path, version.layout)),
-        offered=lambda: _offered((options.to or checkout).absolute()),
+        offered=lambda: discover.readable((options.to or checkout).absolute()),
         bring=_bringer(options, directory),
         addons=_addons(options.charts, options.tools),
         probing=Probing(_fetcher(), _through),
         roll=options.roll,
         longest_gap=options.longest_gap,
     )
-
-
-def _offered(checkout: Path) -> list[Stack]:
-    """All stacks of a checkout that can be read; another one that cannot is its own version's matter."""
-    found = []
-    for place in discover.find(checkout):
-        try:
-            found.append(discover.load(checkout, place))
-        except ProductProblem:
-            continue
-    return found
 
 
 def _bringer(options: argparse.Namespace, directory: RunDirectory) -> Callable[[StageRun, Stack], Mapping[str, Any]]:

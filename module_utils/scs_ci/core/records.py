@@ -75,7 +75,8 @@ class PlannedVersion:
 
     key: directory in the run, `<provider>-<stack>-<major>-<minor>`. path: stack directory relative to the checkout.
     kubernetes: as in the release, e.g. 'v1.34.7'. reason: why it is in the plan ('changed', 'all', 'asked for').
-    skipped: stage to reason, for stages the plan leaves out.
+    skipped: stage to reason, for stages the plan leaves out. upgraded: Kubernetes of its cluster after the planned
+    upgrade, empty where none is planned.
     """
 
     key: str
@@ -87,6 +88,7 @@ class PlannedVersion:
     reason: str
     stages: tuple[str, ...]
     skipped: dict[str, str] = field(default_factory=dict)
+    upgraded: str = ''
 
 
 @dataclass(frozen=True)

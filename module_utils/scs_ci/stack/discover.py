@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fnmatch
 import os
@@ -167,6 +168,15 @@ def key(stack: Stack) -> str:
 
 def _safe(text: str) -> str:
     return re.sub(r'[^a-z0-9-]+', '-', text.lower()).strip('-') or 'stack'
+
+
+def readable(checkout: Path) -> list[Stack]:
+    """All stacks of a checkout that can be read; another one that cannot is its own version's matter."""
+    found = []
+    for place in find(checkout):
+        with contextlib.suppress(ProductProblem):
+            found.append(load(checkout, place))
+    return found
 
 
 def unreadable(place: Place, reason: str = 'its files cannot be read') -> Stack:

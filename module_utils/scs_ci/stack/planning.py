@@ -27,9 +27,10 @@ def make_plan(
     tier: str,
     providers: frozenset[str] = PLANE_PROVIDERS,
     more: Collection[str] = (),
+    upgraded: Mapping[str, str] = {},
 ) -> Plan:
     """The plan for these stacks. reasons: path of the stack -> why it is in the plan. more: of MORE_STAGES, what
-    is asked for.
+    is asked for. upgraded: path of the stack -> Kubernetes of its cluster after the upgrade, where that is known.
 
     UsageProblem for an unknown tier, for no stack at all and for two directories that declare the same version.
     """
@@ -39,7 +40,10 @@ def make_plan(
         raise UsageProblem('cannot plan', 'a run', 'no version was chosen', 'name stacks or an older reference')
     version_stages, run_stages = TIERS[tier]
     version_stages = (*version_stages, *_more(tier, version_stages, more))
-    versions = tuple(_planned(stack, reasons[stack.path], version_stages, providers) for stack in stacks)
+    versions = tuple(
+        _planned(stack, reasons[stack.path], version_stages, providers, upgraded.get(stack.path, ''))
+        for stack in stacks
+    )
     _demand_unique(versions)
     return Plan(versions, run_stages)
 
@@ -51,11 +55,14 @@ def _more(tier: str, stages: Sequence[str], asked: Collection[str]) -> tuple[str
     return found
 
 
-def _planned(stack: Stack, reason: str, stages: Sequence[str], providers: frozenset[str]) -> PlannedVersion:
+def _planned(
+    stack: Stack, reason: str, stages: Sequence[str], providers: frozenset[str], upgraded: str
+) -> PlannedVersion:
     provider = stack.provider.text
     foreign = provider not in providers and bool(provider)
     reason_of_skip = f'this plane has no infrastructure provider {provider!r}'
     skipped = {stage: reason_of_skip for stage in stages if foreign and stage in ('deploy', *MORE_STAGES)}
+    left = tuple(stage for stage in stages if stage not in skipped)
     return PlannedVersion(
         key=key(stack),
         path=stack.path,
@@ -64,8 +71,9 @@ def _planned(stack: Stack, reason: str, stages: Sequence[str], providers: frozen
         kubernetes=str(stack.version or stack.kubernetes.text),
         layout=stack.layout,
         reason=reason,
-        stages=tuple(stage for stage in stages if stage not in skipped),
+        stages=left,
         skipped=skipped,
+        upgraded=upgraded if 'upgrade' in left else '',
     )
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from stack_data import write
 
+from scs_ci.cli import main
 from scs_ci.core.errors import UsageProblem
+from scs_ci.core.outcome import Exit
+from scs_ci.core.run import RunDirectory
 from scs_ci.stack import discover, planning
 from scs_ci.stack.check import run_rules
 from scs_ci.stack.discover import Place
@@ -119,6 +122,40 @@ def test_conformance_is_planned_where_it_is_asked_for(checkout: Path) -> None:
     assert both.stages[-2:] == ('conformance', 'upgrade')
     with pytest.raises(UsageProblem, match='creates no cluster'):
         planning.make_plan(stacks, reasons, 'check', more=('upgrade',))
+
+
+def test_the_plan_tells_what_an_upgrade_leads_to(checkout: Path) -> None:
+    stacks = [discover.load(checkout, place) for place in discover.find(checkout)]
+    reasons, upgraded = {s.path: 'all' for s in stacks}, {s.path: 'v1.36.1' for s in stacks[:2]}
+
+    planned = planning.make_plan(stacks, reasons, 'e2e', more=('upgrade',), upgraded=upgraded).versions
+
+    assert [version.upgraded for version in planned] == ['', 'v1.36.1', ''], 'docker is not upgraded, the last unknown'
+    without = planning.make_plan(stacks, reasons, 'e2e', upgraded=upgraded).versions
+    assert {version.upgraded for version in without} == {''}
+
+
+def test_stacks_that_cannot_be_read_are_not_offered(checkout: Path) -> None:
+    before = {stack.path for stack in discover.readable(checkout)}
+    (checkout / 'providers/openstack/demo/two\nlines').write_text('')
+    assert before - {stack.path for stack in discover.readable(checkout)} == {'providers/openstack/demo'}
+
+
+def test_discover_looks_for_the_next_release_where_it_is_told(checkout: Path, tmp_path: Path) -> None:
+    def upgraded(run: str, *more: str) -> str:
+        chosen = ['--checkout', str(checkout), '--stacks', 'providers/openstack/demo', *more]
+        assert main(['discover', '--run', str(tmp_path / run), *chosen]) == 0
+        (version,) = RunDirectory.open(tmp_path / run).plan().versions
+        return version.upgraded
+
+    assert upgraded('none') == ''
+    assert upgraded('same', '--upgrade') == 'v1.34.7', 'released again'
+    later = {**BASE, 'csctl.yaml': BASE['csctl.yaml'].replace('v1.34.7', 'v1.35.2')}
+    write(tmp_path / 'next/providers/openstack/demo', later)
+    assert upgraded('next', '--upgrade', '--to', str(tmp_path / 'next')) == 'v1.35.2'
+    (tmp_path / 'empty').mkdir()
+    again = ['discover', '--run', str(tmp_path / 'none'), '--checkout', str(checkout)]
+    assert main([*again, '--upgrade', '--to', str(tmp_path / 'empty')]) == Exit.USAGE
 
 
 def test_a_broken_stack_stays_in_the_plan(checkout: Path) -> None:
