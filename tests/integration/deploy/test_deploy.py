@@ -41,8 +41,7 @@ def test_topology_is_built_and_deleted_again(new_run: NewRun) -> None:
 def test_unknown_field_is_refused_with_the_servers_words(new_run: NewRun) -> None:
     run = new_run()
     run.edit(f'{TEMPLATES}/openstack.yaml', 'flavor: set-by-patch', 'flavour: set-by-patch')
-    run.exempt()
-    run.publish()
+    run.publish(known=True)
     assert run.deploy().returncode == Exit.FAILED
     record = run.record()
     assert record['verdict'] == 'product'
@@ -53,8 +52,7 @@ def test_unknown_field_is_refused_with_the_servers_words(new_run: NewRun) -> Non
 def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
     run = new_run()
     run.edit(f'{TEMPLATES}/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor')
-    run.exempt()
-    run.publish()
+    run.publish(known=True)
     # the class is refused at once, and waits only end because nothing gets better
     assert run.deploy(patience=0.25).returncode == Exit.FAILED
     record = run.record()
