@@ -65,6 +65,15 @@ plan:
   type: list
   elements: dict
   returned: without O(run_dir), and in check mode
+kept:
+  description: Everything else in the project, and why it stays.
+  type: list
+  elements: dict
+  returned: in check mode
+unknown:
+  description: Kinds that cannot be looked at, with the reason.
+  type: dict
+  returned: in check mode
 verdict:
   description: V(leftovers), or the class of another problem.
   type: str

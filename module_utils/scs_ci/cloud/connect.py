@@ -23,13 +23,17 @@ FILE_ADVICE = 'create clouds.yaml (mode 0600) in ., ~/.config/openstack or /etc/
 
 @dataclass(frozen=True)
 class Cloud:
-    """An authenticated connection. sdk: openstack.connection.Connection; secrets: to be kept out of all output."""
+    """An authenticated connection. sdk: openstack.connection.Connection; secrets: to be kept out of all output.
+
+    credential_id: of the application credential that logged in; empty after another way of login.
+    """
 
     name: str
     sdk: Any
     project_id: str
     user_id: str
     secrets: frozenset[str]
+    credential_id: str = ''
 
     @property
     def redactor(self) -> Redactor:
@@ -59,7 +63,13 @@ def connect(name: str) -> Cloud:
         raise CredentialProblem(
             'cannot use', f'cloud {name}', 'the token has no project', 'name a project in clouds.yaml'
         )
-    return Cloud(name, sdk, project, user, secrets | {token})
+    return Cloud(name, sdk, project, user, secrets | {token}, _own_credential(sdk))
+
+
+def _own_credential(sdk: Any) -> str:
+    ask = getattr(sdk.session.auth, 'get_access', None)  # plugins without Keystone have no token to look into
+    # the token of the login is at hand: no request
+    return str(getattr(ask(sdk.session), 'application_credential_id', None) or '') if ask else ''
 
 
 def _config() -> Any:

@@ -15,6 +15,7 @@ from ..core.outcome import Outcome
 from ..core.records import Record, RunInfo
 from ..core.run import RunDirectory, timestamp
 from . import connect, inventory, keys, nodes, preflight, purge, stages, topology
+from .inventory import Resource
 from .marks import Mark
 from .owned import Owned
 from .stages import Options
@@ -112,7 +113,10 @@ def run_purge(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]
         return _verdict(record) | {'changed': bool(deleted), 'deleted': deleted, 'leftovers': resources}
     cloud, run = connect.connect(_cloud(chosen, parameters)), _run_id(parameters)
     if check_mode:
-        return _plan(purge.plan(run, inventory.take(cloud)))
+        seen, _ = inventory.look(cloud)
+        shown = purge.preview(run, seen)
+        keep = [_row('keep', k.resource, k.reason) for k in shown.keep]
+        return _plan(shown.delete) | {'kept': keep, 'unknown': shown.unknown}
     return _purged(purge.Purge(cloud, run, say=_silent, timeout=chosen.timeout).execute(), run, cloud.name)
 
 
@@ -130,10 +134,7 @@ def _absent(name: str, run: str, timeout: float, check_mode: bool) -> dict[str, 
 
 
 def _plan(found: tuple[Owned, ...]) -> dict[str, Any]:
-    rows = [
-        {'action': 'delete', 'kind': o.resource.kind, 'name': o.resource.name, 'id': o.resource.id, 'reason': o.reason}
-        for o in found
-    ]
+    rows = [_row('delete', o.resource, o.reason) for o in found]
     before = {f'{row["kind"]} {row["id"]}': row['name'] for row in rows}
     return {
         'changed': bool(rows),
@@ -141,6 +142,16 @@ def _plan(found: tuple[Owned, ...]) -> dict[str, Any]:
         'deleted': {},
         'leftovers': [],
         'diff': {'before': before, 'after': {}},
+    }
+
+
+def _row(action: str, resource: Resource, reason: str) -> dict[str, str]:
+    return {
+        'action': action,
+        'kind': resource.kind,
+        'name': resource.name,
+        'id': resource.id,
+        'reason': reason,
     }
 
 

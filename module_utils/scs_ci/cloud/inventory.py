@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import datetime
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import shape
+from ..core.clock import Clock
+from ..core.errors import Problem
 from ..core.records import FORMAT
+from ..core.run import timestamp
 from . import failures, marks, retry
 from .connect import Cloud
 from .marks import Mark
@@ -23,7 +27,8 @@ METADATA = frozenset({marks.OWNER, marks.RUN, marks.EXPIRES, CSI_CLUSTER})
 class Resource:
     """One object of the project.
 
-    metadata: only marks; details: what the kind needs for cleanup, e.g. device_id of a port.
+    metadata: only marks; details: what the kind needs for cleanup, e.g. device_id of a port. created: ISO 8601, UTC;
+    empty where the cloud does not tell it.
     """
 
     kind: str
@@ -33,6 +38,7 @@ class Resource:
     description: str = ''
     metadata: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
+    created: str = ''
 
     @property
     def mark(self) -> Mark | None:
@@ -81,11 +87,13 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 
 @dataclass(frozen=True)
 class Inventory:
-    """All objects seen, and the kinds that could not be seen with the reason (a service the cloud does not have)."""
+    """All objects seen. missing: kinds whose service the cloud does not have; unseen: kinds that exist and could not be
+    listed, because the role does not allow it or the service does not answer. Both with the reason."""
 
     project_id: str
     resources: tuple[Resource, ...]
     missing: dict[str, str] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     def of(self, kind: str) -> tuple[Resource, ...]:
@@ -93,7 +101,12 @@ class Inventory:
 
     def counts(self) -> dict[str, int]:
         """Kind to number of objects; kinds without objects are named, too, unseen ones are not."""
-        return {kind.name: len(self.of(kind.name)) for kind in KINDS if kind.name not in self.missing}
+        unknown = self.unknown()
+        return {kind.name: len(self.of(kind.name)) for kind in KINDS if kind.name not in unknown}
+
+    def unknown(self) -> frozenset[str]:
+        """Kinds of which nothing is known."""
+        return frozenset(self.missing) | frozenset(self.unseen)
 
 
 @dataclass(frozen=True)
@@ -111,27 +124,53 @@ class Difference:
         return rows
 
 
-def take(cloud: Cloud, kinds: Iterable[Kind] = KINDS) -> Inventory:
-    """List the project, all kinds at the same time. A service that the cloud lacks is named, not an error."""
+def look(
+    cloud: Cloud, kinds: Iterable[Kind] = KINDS, clock: Clock | None = None
+) -> tuple[Inventory, dict[str, Problem]]:
+    """List the project, all kinds at the same time. A service that the cloud lacks is named, not an error.
+
+    The kinds that could not be listed are unseen; their Problems come along.
+    """
     wanted = tuple(kinds)
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix='inventory') as pool:
-        parts = list(pool.map(lambda kind: _list(cloud, kind), wanted))
-    missing = {kind.name: part for kind, part in zip(wanted, parts, strict=True) if isinstance(part, str)}
-    resources = tuple(resource for part in parts if not isinstance(part, str) for resource in part)
-    return Inventory(cloud.project_id, resources, missing)
+        parts = list(pool.map(lambda kind: _part(cloud, kind, clock), wanted))
+    found = {kind.name: part for kind, part in zip(wanted, parts, strict=True)}
+    problems = {name: part for name, part in found.items() if isinstance(part, Problem)}
+    seen = Inventory(
+        project_id=cloud.project_id,
+        resources=tuple(resource for part in parts if isinstance(part, tuple) for resource in part),
+        missing={name: part for name, part in found.items() if isinstance(part, str)},
+        unseen={name: problem.reason for name, problem in problems.items()},
+    )
+    return seen, problems
 
 
-def listed(cloud: Cloud, kind: Kind) -> tuple[Resource, ...]:
+def take(cloud: Cloud, kinds: Iterable[Kind] = KINDS, clock: Clock | None = None) -> Inventory:
+    """As look(), but a kind that cannot be listed is raised as its Problem."""
+    seen, problems = look(cloud, kinds, clock)
+    if problems:
+        raise next(iter(problems.values()))
+    return seen
+
+
+def listed(cloud: Cloud, kind: Kind, clock: Clock | None = None) -> tuple[Resource, ...]:
     """The objects of one kind; empty when the cloud does not have the service."""
-    part = _list(cloud, kind)
+    part = _list(cloud, kind, clock)
     return () if isinstance(part, str) else part
 
 
-def _list(cloud: Cloud, kind: Kind) -> tuple[Resource, ...] | str:
+def _part(cloud: Cloud, kind: Kind, clock: Clock | None) -> tuple[Resource, ...] | str | Problem:
+    try:
+        return _list(cloud, kind, clock)
+    except Problem as problem:
+        return problem
+
+
+def _list(cloud: Cloud, kind: Kind, clock: Clock | None) -> tuple[Resource, ...] | str:
     if not cloud.has(kind.service):
         return f'cloud has no service {kind.service}'
     with failures.cloud_errors('cannot list', f'{kind.name} objects of project {cloud.project_id}'):
-        found = retry.reading(lambda: list(kind.list(cloud)))
+        found = retry.reading(lambda: list(kind.list(cloud)), clock)
     # an administrator's image list ignores the filter on some clouds; key pairs and groups have no project at all
     return tuple(_resource(kind, item) for item in found)
 
@@ -150,12 +189,22 @@ def _resource(kind: Kind, item: Any) -> Resource:
         description=str(getattr(item, 'description', None) or ''),
         metadata={str(k): str(v) for k, v in known.items() if k in METADATA},
         details={name: str(getattr(item, name, None) or '') for name in kind.details},
+        created=_moment(getattr(item, 'created_at', None)),
     )
+
+
+def _moment(value: Any) -> str:
+    """Nova writes 2026-11-25T12:00:00Z, Cinder and Octavia leave out the zone or add fractions; all mean UTC."""
+    try:
+        moment = datetime.datetime.fromisoformat(str(value))
+    except ValueError:
+        return ''
+    return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC))
 
 
 def difference(before: Inventory, after: Inventory) -> Difference:
     """By kind and id. Kinds that one side could not see are left out: absence of sight is not absence."""
-    unseen = set(before.missing) | set(after.missing)
+    unseen = before.unknown() | after.unknown()
     first = {(r.kind, r.id): r for r in before.resources if r.kind not in unseen}
     second = {(r.kind, r.id): r for r in after.resources if r.kind not in unseen}
     return Difference(

@@ -27,6 +27,8 @@ CLUSTER_KINDS = frozenset(
         'server_group',
     }
 )
+# What ports belong to.
+DEVICES = ('server', 'router', 'load_balancer')
 # Reasons that scs-ci's own objects have; the others are those of the run's clusters.
 MARKED, NAMED, ON_NETWORK = 'mark', 'name', 'on a network of the run'
 OWN_REASONS = frozenset({MARKED, NAMED, ON_NETWORK})
@@ -40,16 +42,29 @@ class Owned:
     reason: str
 
 
-class Filter:
-    """Decides about resources of one run. parents: ids of the run's networks, whose subnets and ports are its own."""
+@dataclass(frozen=True)
+class Kept:
+    """A resource that a purge leaves alone, and why."""
 
-    def __init__(self, run: str, parents: Iterable[str] = ()) -> None:
-        self.run, self.names, self.parents = run, names(run), frozenset(parents)
+    resource: Resource
+    reason: str
+
+
+class Filter:
+    """Decides about resources of one run.
+
+    parents: ids of the run's networks, whose subnets and ports are its own; strangers: ids of servers, routers and load
+    balancers of others, whose ports stay theirs on whatever network.
+    """
+
+    def __init__(self, run: str, parents: Iterable[str] = (), strangers: Iterable[str] = ()) -> None:
+        self.run, self.names = run, names(run)
+        self.parents, self.strangers = frozenset(parents), frozenset(strangers)
         self.patterns = patterns(self.names)
 
     def reason(self, resource: Resource) -> str | None:
         """Why the resource belongs to the run, or None. A mark of another run always wins over any name."""
-        if resource.kind == 'port' and resource.details.get('device_owner', '').lower().startswith(MANAGED_PORTS):
+        if resource.kind == 'port' and self._is_port_of_others(resource):
             return None
         if mark := resource.mark:
             return MARKED if mark.run == self.run else None
@@ -58,6 +73,24 @@ class Filter:
         if resource.kind in ('subnet', 'port') and resource.details.get('network_id') in self.parents:
             return ON_NETWORK
         return self._made_by_cluster(resource)
+
+    def kept(self, resource: Resource) -> str:
+        """Why a resource is not the run's, for people who wonder."""
+        if resource.kind == 'port' and self._is_managed(resource):
+            return f'goes with its owner ({resource.details.get("device_owner")})'
+        if resource.kind == 'port' and resource.details.get('device_id') in self.strangers:
+            return 'belongs to a server, router or load balancer of others'
+        if (mark := resource.mark) and mark.run != self.run:
+            return f'run {mark.run} of {mark.owner}, expires {mark.expires}'
+        if self.names.prefix in resource.name:
+            return "named like the run's, without its mark"
+        return 'no mark of the run'
+
+    def _is_managed(self, port: Resource) -> bool:
+        return port.details.get('device_owner', '').lower().startswith(MANAGED_PORTS)
+
+    def _is_port_of_others(self, port: Resource) -> bool:
+        return self._is_managed(port) or port.details.get('device_id') in self.strangers
 
     def _is_own_name(self, name: str) -> bool:
         return name == self.names.prefix or name.startswith(f'{self.names.prefix}-')
@@ -90,10 +123,24 @@ def patterns(own: Names) -> Mapping[str, re.Pattern[str]]:
     }
 
 
-def owned(run: str, inventory: Inventory) -> tuple[Owned, ...]:
-    """Everything of the run in an inventory."""
+def filter_for(run: str, inventory: Inventory) -> Filter:
+    """The filter of a run, with what only the whole inventory tells: its networks, and the devices of others."""
     first = Filter(run)
     parents = [network.id for network in inventory.of('network') if first.reason(network)]
-    check = Filter(run, parents)
+    devices = (device for kind in DEVICES for device in inventory.of(kind))
+    return Filter(run, parents, [device.id for device in devices if not first.reason(device)])
+
+
+def owned(run: str, inventory: Inventory) -> tuple[Owned, ...]:
+    """Everything of the run in an inventory."""
+    check = filter_for(run, inventory)
     found = ((resource, check.reason(resource)) for resource in inventory.resources)
     return tuple(Owned(resource, reason) for resource, reason in found if reason)
+
+
+def kept(run: str, inventory: Inventory, found: Iterable[Owned]) -> tuple[Kept, ...]:
+    """Everything of an inventory that is not among the found, each with the reason."""
+    check, going = filter_for(run, inventory), {(o.resource.kind, o.resource.id) for o in found}
+    others = (r for r in inventory.resources if (r.kind, r.id) not in going)
+    # of the run and nevertheless kept: only when a part of the run was asked for
+    return tuple(Kept(r, f'not asked for: {why}' if (why := check.reason(r)) else check.kept(r)) for r in others)

@@ -98,7 +98,8 @@ def run_purge(directory: RunDirectory, options: Options) -> Record:
         result = worker.execute()
         state.say(f'{len(result.deleted)} deleted, {len(result.kept)} left')
         shutil.rmtree(options.key_dir or keys.default_directory(directory.info.id), ignore_errors=True)
-        directory.write_leftovers(Leftovers(checked=True, resources=result.kept))
+        # what could not be looked at may hide something: then nobody knows, as before
+        directory.write_leftovers(Leftovers(checked=not result.unproven, resources=result.kept))
         _write_after(directory, state, result)
         if problem := leftover_problem(result, directory.info.id, cloud.name):
             raise problem
@@ -107,12 +108,16 @@ def run_purge(directory: RunDirectory, options: Options) -> Record:
 
 
 def leftover_problem(result: purge.Result, run_id: str, cloud: str) -> Problem | None:
-    """What stayed, as one Problem; None when nothing did."""
-    if not result.kept:
-        return None
-    answer = '; '.join(f'{left.kind} {left.name or left.id}: {left.reason}' for left in result.kept)
+    """What stayed, or what could not be looked at, as one Problem; None when all is proven gone."""
     advice = LEFTOVER_ADVICE.format(run=run_id, cloud=cloud)
-    return LeftoversProblem('cannot delete', f'{len(result.kept)} resources of run {run_id}', answer, advice)
+    if result.kept:
+        answer = '; '.join(f'{left.kind} {left.name or left.id}: {left.reason}' for left in result.kept)
+        return LeftoversProblem('cannot delete', f'{len(result.kept)} resources of run {run_id}', answer, advice)
+    if result.unproven:
+        first = next(iter(result.unproven.values()))
+        kinds = ', '.join(result.unproven)
+        return type(first)('cannot prove', f'that nothing of run {run_id} is left ({kinds})', first.reason, advice)
+    return None
 
 
 def _write_after(directory: RunDirectory, state: StageRun, result: purge.Result) -> None:
@@ -121,7 +126,10 @@ def _write_after(directory: RunDirectory, state: StageRun, result: purge.Result)
         return
     files.write_json(directory.path / AFTER, inventory.dump(result.after))
     state.artifacts.append(AFTER)
-    state.facts['missing'] = result.after.missing
+    state.facts |= {'missing': result.after.missing, 'unseen': result.after.unseen}
+    if others := result.others(directory.info.id):
+        # nothing of it is our doing: a purge sends deletions for what it found to be the run's, and for nothing else
+        state.facts['others'] = others.by_kind()
     if before := _before(directory):
         # also other people's changes in the meantime; ours are the leftovers
         state.facts['difference'] = inventory.difference(before, result.after).by_kind()
