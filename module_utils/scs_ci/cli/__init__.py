@@ -32,7 +32,8 @@ COMMANDS = {
     'deploy': ('deploy', 'create clusters from published releases'),
     'conformance': ('conformance', 'run conformance specs on the clusters of a run'),
     'upgrade': ('upgrade', 'upgrade the clusters of a run to the next release of their stack'),
-    'purge': ('purge', 'delete everything of a run and prove it'),
+    'purge': ('purge', 'delete everything of a run, or of all expired runs, and prove it'),
+    'leftovers': ('leftovers', 'show what runs left in a project, and what changed in it; read-only'),
     'report': ('report', 'turn a run directory into a verdict'),
 }
 

@@ -1,4 +1,7 @@
-"""`scs-ci purge`: delete everything of a run and prove it. By hand it only shows what it would do, without --yes."""
+"""`scs-ci purge`: delete everything of a run, or of all expired runs, and prove it.
+
+By hand it only shows what it would do, without --yes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from ..core.progress import Progress
 from ..core.run import RunDirectory, skip_stage
 from ..plane.layout import DEFAULT_STATE
 from ..plane.lifecycle import Plane
-from . import cloud_options
+from . import cloud_options, expired
 from .common import add_json, open_run, show
 
 KEPT = "kept as asked for: 'scs-ci purge --run DIR' deletes it"
@@ -28,11 +31,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--keep', action='store_true', help='with --run: delete nothing, and let the record say that this was wanted'
     )
-    parser.add_argument('--yes', action='store_true', help='with --run-id: delete instead of only showing')
+    parser.add_argument(
+        '--yes', action='store_true', help='with --run-id and --expired: delete instead of only showing'
+    )
     parser.add_argument(
         '--dry-run', action='store_true', help='only show what would go, what would stay, and why (as without --yes)'
     )
     add_json(parser)
+    expired.add(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,10 +46,15 @@ def run(options: argparse.Namespace) -> int:
         raise UsageProblem('cannot keep', 'a run', '--keep is for a run directory', 'give --run DIR')
     if options.dry_run and (options.keep or options.yes):
         raise UsageProblem('cannot purge', 'a run', '--dry-run with --yes or --keep', 'give one of them')
+    if options.expired:
+        return expired.run(options)
+    expired.demand_unused(options)
     if options.run:
         return _run_directory(options)
     if not options.run_id or not options.cloud:
-        raise UsageProblem('cannot purge', 'a run', 'give --run DIR, or --run-id ID and --cloud NAME', 'see --help')
+        raise UsageProblem(
+            'cannot purge', 'a run', 'give --run DIR, or --cloud NAME with --run-id ID or --expired', 'see --help'
+        )
     names(options.run_id)  # an unusable id is refused before anything is asked
     cloud = connect.connect(options.cloud)
     return _purge(options, cloud) if options.yes else _preview(options, cloud, options.run_id)
@@ -63,9 +74,7 @@ def _run_directory(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace, cloud: connect.Cloud, run_id: str) -> int:
-    seen, problems = inventory.look(cloud)
-    if problems and not seen.resources:
-        raise next(iter(problems.values()))
+    seen, _ = inventory.look(cloud)
     shown = purge.preview(run_id, seen)
     if options.json:
         cloud_options.print_json(

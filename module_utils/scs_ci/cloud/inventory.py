@@ -129,13 +129,16 @@ def look(
 ) -> tuple[Inventory, dict[str, Problem]]:
     """List the project, all kinds at the same time. A service that the cloud lacks is named, not an error.
 
-    The kinds that could not be listed are unseen; their Problems come along.
+    The kinds that could not be listed are unseen; their Problems come along. When that is so for all of them, the
+    first one is raised: login, network or cloud are at fault.
     """
     wanted = tuple(kinds)
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix='inventory') as pool:
         parts = list(pool.map(lambda kind: _part(cloud, kind, clock), wanted))
     found = {kind.name: part for kind, part in zip(wanted, parts, strict=True)}
     problems = {name: part for name, part in found.items() if isinstance(part, Problem)}
+    if problems and not any(isinstance(part, tuple) for part in parts):
+        raise next(iter(problems.values()))
     seen = Inventory(
         project_id=cloud.project_id,
         resources=tuple(resource for part in parts if isinstance(part, tuple) for resource in part),

@@ -21,6 +21,14 @@ DESCRIPTION = re.compile(
 )
 
 
+def is_time(text: str) -> bool:
+    """Whether this is a time as marks have it: ISO 8601, UTC, whole seconds."""
+    try:
+        return bool(TIME_PATTERN.fullmatch(text) and datetime.datetime.fromisoformat(text))
+    except ValueError:  # the thirtieth of February
+        return False
+
+
 @dataclass(frozen=True)
 class Mark:
     """run: its id; owner: person or system; expires: ISO 8601, UTC, after which a janitor may delete the object."""
@@ -40,10 +48,8 @@ class Mark:
                 raise UsageProblem(
                     f'cannot use {what}', repr(value), f'it must match {pattern.pattern}', 'choose another one'
                 )
-        try:
-            datetime.datetime.fromisoformat(self.expires)
-        except ValueError as error:
-            raise UsageProblem('cannot use expiry', repr(self.expires), str(error), 'choose another one') from error
+        if not is_time(self.expires):
+            raise UsageProblem('cannot use expiry', repr(self.expires), 'there is no such time', 'choose another one')
 
     def metadata(self) -> dict[str, str]:
         """For servers, volumes, snapshots and images."""

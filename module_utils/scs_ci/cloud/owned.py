@@ -34,6 +34,14 @@ MARKED, NAMED, ON_NETWORK = 'mark', 'name', 'on a network of the run'
 OWN_REASONS = frozenset({MARKED, NAMED, ON_NETWORK})
 
 
+Run = str | Names
+
+
+def names_of(run: Run) -> Names:
+    """The names of a run, given its id or the names themselves."""
+    return run if isinstance(run, Names) else names(run)
+
+
 @dataclass(frozen=True)
 class Owned:
     """A resource of the run and why it is one."""
@@ -51,14 +59,15 @@ class Kept:
 
 
 class Filter:
-    """Decides about resources of one run.
+    """Decides about resources of one run: by its id, or by its names alone where no mark is left that tells the id.
 
     parents: ids of the run's networks, whose subnets and ports are its own; strangers: ids of servers, routers and load
     balancers of others, whose ports stay theirs on whatever network.
     """
 
-    def __init__(self, run: str, parents: Iterable[str] = (), strangers: Iterable[str] = ()) -> None:
-        self.run, self.names = run, names(run)
+    def __init__(self, run: Run, parents: Iterable[str] = (), strangers: Iterable[str] = ()) -> None:
+        self.names = names_of(run)
+        self.run = self.names.run
         self.parents, self.strangers = frozenset(parents), frozenset(strangers)
         self.patterns = patterns(self.names)
 
@@ -110,8 +119,8 @@ def patterns(own: Names) -> Mapping[str, re.Pattern[str]]:
 
     The exact cluster name is part of each pattern: a bare prefix such as `kube_service_` has hit other clusters before.
     """
-    cluster = rf'{re.escape(own.prefix)}-c\d+'
     space = re.escape(own.namespace)
+    cluster = rf'{space}-c\d+'
     provider = rf'k8s-clusterapi-cluster-{space}-{cluster}(-|$)|k8s-cluster-{space}-{cluster}-'
     name = rf'{cluster}(-|$)|{provider}|kube_service_{cluster}_'
     capo = rf'^Created by cluster-api-provider-openstack cluster {space}-{cluster}$'
@@ -123,7 +132,7 @@ def patterns(own: Names) -> Mapping[str, re.Pattern[str]]:
     }
 
 
-def filter_for(run: str, inventory: Inventory) -> Filter:
+def filter_for(run: Run, inventory: Inventory) -> Filter:
     """The filter of a run, with what only the whole inventory tells: its networks, and the devices of others."""
     first = Filter(run)
     parents = [network.id for network in inventory.of('network') if first.reason(network)]
@@ -131,14 +140,14 @@ def filter_for(run: str, inventory: Inventory) -> Filter:
     return Filter(run, parents, [device.id for device in devices if not first.reason(device)])
 
 
-def owned(run: str, inventory: Inventory) -> tuple[Owned, ...]:
+def owned(run: Run, inventory: Inventory) -> tuple[Owned, ...]:
     """Everything of the run in an inventory."""
     check = filter_for(run, inventory)
     found = ((resource, check.reason(resource)) for resource in inventory.resources)
     return tuple(Owned(resource, reason) for resource, reason in found if reason)
 
 
-def kept(run: str, inventory: Inventory, found: Iterable[Owned]) -> tuple[Kept, ...]:
+def kept(run: Run, inventory: Inventory, found: Iterable[Owned]) -> tuple[Kept, ...]:
     """Everything of an inventory that is not among the found, each with the reason."""
     check, going = filter_for(run, inventory), {(o.resource.kind, o.resource.id) for o in found}
     others = (r for r in inventory.resources if (r.kind, r.id) not in going)

@@ -77,13 +77,45 @@ def test_every_playbook_of_a_job_exists_and_what_is_created_is_cleaned_at_the_sa
     assert {job['name']: job.get('abstract', False) for job in jobs} == {
         'scs-ci-cluster-stack-base': True,
         'scs-ci-cluster-stack-e2e': False,
+        'scs-ci-janitor': False,
     }
+    assert (ROOT / jobs[2]['run']).is_file()
     base = jobs[0]
     for name in (base['pre-run'], base['run'], *(entry['name'] for entry in base['post-run'])):
         assert (ROOT / name).is_file(), name
     assert base['post-run'][0] == {'name': 'playbooks/cleanup.yaml', 'cleanup': True}
     assert 0 < base['post-timeout'] < base['timeout']
     assert {'cleanup-run', 'secrets'} & set(base) == set()
+
+
+@pytest.mark.unit
+def test_every_variable_of_the_janitor_is_documented() -> None:
+    description = yaml.safe_load((ROOT / 'zuul.d/jobs.yaml').read_text(encoding='utf-8'))[2]['job']['description']
+    text = (ROOT / 'playbooks/janitor.yaml').read_text(encoding='utf-8')
+    documented = {line.split()[-1] for line in description.splitlines() if 'zuul:jobvar::' in line}
+    assert set(re.findall(r'scs_ci_\w+', text)) == documented
+
+
+@pytest.mark.integration
+def test_the_janitor_asks_for_a_cloud(programs: Path) -> None:
+    done = run(programs, 'ansible-playbook', 'playbooks/janitor.yaml')
+    assert done.returncode == 2
+    assert 'next: give -e cloud=<name in clouds.yaml>' in done.stdout + done.stderr
+
+
+@pytest.mark.integration
+def test_the_janitor_reaches_the_module_with_all_it_was_given(programs: Path, tmp_path: Path) -> None:
+    """The cloud is unknown: the message comes from the module, so every argument was accepted on the way."""
+    (tmp_path / 'clouds.yaml').write_text('clouds: {}')
+    given = {
+        'cloud': 'gone',
+        'clouds_file': str(tmp_path / 'clouds.yaml'),
+        'owners': ['ci'],
+        'zuul_tenants': ['https://z'],
+    }
+    done = run(programs, 'ansible-playbook', 'playbooks/janitor.yaml', '-e', json.dumps(given))
+    assert done.returncode == 2
+    assert "cannot find cloud 'gone'" in done.stdout + done.stderr
 
 
 @pytest.mark.unit

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from fake_cloud import FakeCloud
+from fake_cloud import FakeCloud, Fault
 from test_cloud_nodes import FakeProbe
 
+import scs_janitor
 import scs_nodes
 import scs_preflight
 import scs_purge
 from scs_ci.cloud import connect, nodes
+from scs_ci.cloud.marks import Mark
 from scs_ci.core.files import read_json
 from scs_ci.core.records import Plan, PlannedVersion, RunInfo
 from scs_ci.core.run import RunDirectory
@@ -126,6 +129,52 @@ def test_purge_shows_then_deletes_and_names_what_stays(fake: FakeCloud, call: Ca
     assert fake.kinds['server_group']
     assert call(scs_purge, cloud='fake', run_id=RUN)['deleted'] == {'server_group': 1}
     assert not fake.kinds['server_group']
+
+
+def test_purge_in_check_mode_says_what_stays(fake: FakeCloud, call: Call) -> None:
+    fake.add('server', 'theirs')
+    fake.services.discard('load-balancer')
+    shown = call(scs_purge, check=True, cloud='fake', run_id=RUN)
+    kept = {(row['kind'], row['name']): row['reason'] for row in shown['kept']}
+    assert kept['server', 'theirs'] == 'no mark of the run'
+    assert shown['unknown'] == {'load_balancer': 'cloud has no service load-balancer'}
+
+
+def test_janitor_shows_then_remembers_then_deletes(fake: FakeCloud, call: Call, tmp_path: Path) -> None:
+    mark = Mark(RUN, 'ci', '2026-11-25T12:00:00Z')  # by the machine's clock that is over
+    fake.add('network', 'scs-ci-7f3a1b2c5d6e-network', description=mark.description())
+    fake.add('network', 'theirs')
+    wanted = {'cloud': 'fake', 'state_file': str(tmp_path / 'state.json'), 'again_after': 0.001}
+    shown = call(scs_janitor, check=True, **wanted)
+    assert not shown['changed']
+    assert [(row['run'], row['due']) for row in shown['runs']] == [(RUN, False)]
+    assert not (tmp_path / 'state.json').exists()
+    assert not call(scs_janitor, **wanted)['changed']
+    time.sleep(1.1)  # sightings are remembered by the second
+    going = call(scs_janitor, check=True, **wanted)
+    assert going['changed']
+    assert going['diff']['before'] == {RUN: {'network': 1}}
+    assert fake.names('network') == ['public', 'scs-ci-7f3a1b2c5d6e-network', 'theirs']
+    done = call(scs_janitor, **wanted)
+    assert done['changed']
+    assert done['owners']['ci']['expired'] == 1
+    assert fake.names('network') == ['public', 'theirs']
+    assert not call(scs_janitor, **wanted)['changed']
+
+
+def test_janitor_fails_with_what_stays(fake: FakeCloud, call: Call, tmp_path: Path) -> None:
+    fake.add('key_pair', 'scs-ci-7f3a1b2c5d6e')
+    (tmp_path / 'state.json').write_text(
+        '{"format": 1, "projects": {"project": {"7f3a1b2c5d6e": "2026-11-01T00:00:00Z"}}}'
+    )
+    fake.faults = [Fault('delete key_pair', 403, 9, text='policy')]
+    failed = call(scs_janitor, cloud='fake', state_file=str(tmp_path / 'state.json'), unmarked_hours=1)
+    assert failed['failed']
+    assert failed['verdict'] == 'leftovers'
+    assert 'key_pair scs-ci-7f3a1b2c5d6e: HTTP 403: policy' in failed['msg']
+    assert 'next:' in failed['msg']
+    silent = call(scs_janitor, cloud='fake', zuul=['nowhere'])
+    assert silent['verdict'] == 'usage'
 
 
 @pytest.mark.parametrize('module', [scs_nodes, scs_preflight, scs_purge], ids=lambda m: m.__name__)
