@@ -27,6 +27,7 @@ COMMANDS = {
     'registry': ('registry', 'look whether registries work'),
     'preflight': ('preflight', 'ask the cloud whether the run fits into it'),
     'nodes': ('nodes', 'provision, list and delete test nodes'),
+    'credential': ('credential', 'make and revoke the application credential of a run'),
     'plane': ('plane', 'start, stop and look at the management plane'),
     'bundle': ('bundle', 'pack scs-ci for a plane host'),
     'deploy': ('deploy', 'create clusters from published releases'),

@@ -25,7 +25,7 @@ FILE_ADVICE = 'create clouds.yaml (mode 0600) in ., ~/.config/openstack or /etc/
 class Cloud:
     """An authenticated connection. sdk: openstack.connection.Connection; secrets: to be kept out of all output.
 
-    credential_id: of the application credential that logged in; empty after another way of login.
+    credential_id: of the application credential that logged in; empty after another way of login. roles: of the login.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Cloud:
     user_id: str
     secrets: frozenset[str]
     credential_id: str = ''
+    roles: tuple[str, ...] = ()
 
     @property
     def redactor(self) -> Redactor:
@@ -45,12 +46,12 @@ class Cloud:
             return bool(self.sdk.endpoint_for(service))
 
 
-def connect(name: str) -> Cloud:
-    """Log in to the cloud of that name in clouds.yaml.
+def connect(name: str, file: Path | None = None) -> Cloud:
+    """Log in to the cloud of that name in clouds.yaml, or in another file.
 
     UsageProblem: no such file or cloud; CredentialProblem: login refused; NetworkProblem: Keystone unreachable.
     """
-    config = _config()
+    config = _config(file)
     region = _region(config, name)
     secrets = secrets_of(region.config)
     try:
@@ -63,26 +64,29 @@ def connect(name: str) -> Cloud:
         raise CredentialProblem(
             'cannot use', f'cloud {name}', 'the token has no project', 'name a project in clouds.yaml'
         )
-    return Cloud(name, sdk, project, user, secrets | {token}, _own_credential(sdk))
+    return Cloud(name, sdk, project, user, secrets | {token}, *_login_facts(sdk))
 
 
-def _own_credential(sdk: Any) -> str:
+def _login_facts(sdk: Any) -> tuple[str, tuple[str, ...]]:
+    """Id of the application credential and the roles, from the token that is at hand: no request."""
     ask = getattr(sdk.session.auth, 'get_access', None)  # plugins without Keystone have no token to look into
-    # the token of the login is at hand: no request
-    return str(getattr(ask(sdk.session), 'application_credential_id', None) or '') if ask else ''
+    access = ask(sdk.session) if ask else None
+    credential = str(getattr(access, 'application_credential_id', None) or '')
+    return credential, tuple(sorted(getattr(access, 'role_names', None) or ()))
 
 
-def _config() -> Any:
+def _config(file: Path | None) -> Any:
     try:
         import yaml
         from openstack.config import loader
         from openstack.exceptions import ConfigException
     except ImportError as error:
         raise failures.missing_sdk(error) from error
-    named = os.environ.get('OS_CLIENT_CONFIG_FILE')
+    named = str(file) if file else os.environ.get('OS_CLIENT_CONFIG_FILE')
     if named and not Path(named).is_file():
         raise UsageProblem('cannot read', f'file {named}', 'OS_CLIENT_CONFIG_FILE names no file', FILE_ADVICE)
-    secure = os.environ.get('OS_CLIENT_SECURE_FILE')
+    # a file that is named here is complete: what is secret elsewhere belongs to other clouds of the same name
+    secure = str(file) if file else os.environ.get('OS_CLIENT_SECURE_FILE')
     try:
         for path in map(Path, [named] if named else loader.CONFIG_FILES):
             if path.is_file():  # openstacksdk skips a broken file with a warning and then finds no cloud

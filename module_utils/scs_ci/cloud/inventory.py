@@ -192,17 +192,20 @@ def _resource(kind: Kind, item: Any) -> Resource:
         description=str(getattr(item, 'description', None) or ''),
         metadata={str(k): str(v) for k, v in known.items() if k in METADATA},
         details={name: str(getattr(item, name, None) or '') for name in kind.details},
-        created=_moment(getattr(item, 'created_at', None)),
+        created=moment(getattr(item, 'created_at', None)),
     )
 
 
-def _moment(value: Any) -> str:
-    """Nova writes 2026-11-25T12:00:00Z, Cinder and Octavia leave out the zone or add fractions; all mean UTC."""
+def moment(value: Any) -> str:
+    """A time as the cloud writes it as a timestamp of ours; empty when it is none.
+
+    Nova writes 2026-11-25T12:00:00Z, others leave out the zone or add fractions; all mean UTC.
+    """
     try:
-        moment = datetime.datetime.fromisoformat(str(value))
+        found = datetime.datetime.fromisoformat(str(value))
     except ValueError:
         return ''
-    return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC))
+    return timestamp(found if found.tzinfo else found.replace(tzinfo=datetime.UTC))
 
 
 def difference(before: Inventory, after: Inventory) -> Difference:

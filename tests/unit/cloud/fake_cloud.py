@@ -410,5 +410,15 @@ class _Identity(_Part):
     def application_credentials(self, user: str) -> Iterator[Item]:
         return self.fake.listed('application_credential')
 
+    def create_application_credential(self, user: str, name: str, **body: Any) -> Item:
+        def work() -> Item:
+            if name in self.fake.names('application_credential'):
+                raise error(409, f'duplicate name {name}')
+            made = self.fake.add('application_credential', name, **body)
+            # Keystone tells the secret in this answer and never again
+            return Item(**{**vars(made), 'secret': f'secret-of-{made.id}'})
+
+        return self.fake.do('create application_credential', work)
+
     def delete_application_credential(self, user: str, identity: str) -> None:
         self.fake.delete('application_credential', identity)

@@ -13,6 +13,7 @@ from ansible.module_utils import basic
 from fake_cloud import FakeCloud, Fault
 from test_cloud_nodes import FakeProbe
 
+import scs_credential
 import scs_janitor
 import scs_nodes
 import scs_preflight
@@ -177,7 +178,7 @@ def test_janitor_fails_with_what_stays(fake: FakeCloud, call: Call, tmp_path: Pa
     assert silent['verdict'] == 'usage'
 
 
-@pytest.mark.parametrize('module', [scs_nodes, scs_preflight, scs_purge], ids=lambda m: m.__name__)
+@pytest.mark.parametrize('module', [scs_nodes, scs_preflight, scs_purge, scs_credential], ids=lambda m: m.__name__)
 def test_a_run_is_required_and_only_one(call: Call, module: Any, run_dir: Path) -> None:
     assert call(module, cloud='fake')['failed']
     assert 'mutually exclusive' in call(module, cloud='fake', run_id=RUN, run_dir=str(run_dir))['msg']

@@ -1,0 +1,236 @@
+"""The credential of a run: made with its secret or not at all, few rights, a limited life, and revoked in the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from fake_cloud import FakeCloud, Fault
+
+from scs_ci.cli import main
+from scs_ci.cloud import connect, credential, door_credential, purge
+from scs_ci.cloud.connect import Cloud
+from scs_ci.cloud.credential import Existing, Wish
+from scs_ci.cloud.marks import Mark
+from scs_ci.core.errors import CredentialProblem, Problem, UsageProblem
+from scs_ci.core.naming import names
+
+pytestmark = pytest.mark.unit
+
+RUN = '7f3a1b2c-5d6e-4000-8000-000000000001'
+MARK = Mark(RUN, 'ci', '2026-11-25T12:00:00Z')  # twelve hours after the stand-in's beginning
+NAME = f'{names(RUN).prefix}-credential'
+CONFIG = {
+    'auth': {'auth_url': 'https://keystone:5000/v3', 'username': 'me', 'password': 'my-own-password'},
+    'auth_type': 'password',
+    'region_name': 'RegionOne',
+    'interface': 'public',
+    'cacert': '/etc/ca.pem',
+    'compute_endpoint_override': 'https://nova',
+    'message': 'hello',
+}
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    """The stand-in, whose logins with a file work when the credential in it exists with that secret."""
+    fake = FakeCloud()
+
+    def login(name: str, file: Path | None = None) -> Cloud:
+        if file is None:
+            return made_by(fake)
+        auth = yaml.safe_load(file.read_text())['clouds'][name]['auth']
+        fake.calls['login'] += 1
+        identity = auth['application_credential_id']
+        if auth['application_credential_secret'] != f'secret-of-{identity}' or identity not in there(fake):
+            raise CredentialProblem('cannot log in to', f'cloud {name}', 'HTTP 401', 'check')
+        return made_by(fake)
+
+    monkeypatch.setattr(connect, 'connect', login)
+    return fake
+
+
+def made_by(fake: FakeCloud, *roles: str) -> Cloud:
+    """The cloud as its maker sees it."""
+    sdk = fake.cloud.sdk
+    sdk.config = SimpleNamespace(config=CONFIG)
+    held = roles or ('load-balancer_member', 'member', 'reader')
+    return dataclasses.replace(fake.cloud, sdk=sdk, roles=held)
+
+
+def there(fake: FakeCloud) -> dict[str, Any]:
+    return fake.kinds['application_credential']
+
+
+def wish(tmp_path: Path, **changes: Any) -> Wish:
+    return dataclasses.replace(Wish(MARK, tmp_path / 'keys/clouds.yaml', 3600), **changes)
+
+
+def present(fake: FakeCloud, wanted: Wish, **options: Any) -> credential.Credential:
+    return credential.present(made_by(fake), wanted, clock=fake.clock, **options)
+
+
+def test_made_restricted_with_few_roles_and_beyond_the_timeout(fake: FakeCloud, tmp_path: Path) -> None:
+    made = present(fake, wish(tmp_path))
+    assert made.changed
+    one = there(fake)[made.id]
+    assert one.unrestricted is False
+    assert one.roles == [{'name': 'load-balancer_member'}, {'name': 'member'}]
+    assert one.expires_at == made.expires == '2026-11-25T12:00:00Z'
+    assert one.description == MARK.description()
+    assert present(fake, wish(tmp_path, timeout=12 * 3600)).expires == '2026-11-25T13:00:00Z'
+
+
+def test_the_secret_is_in_the_file_alone(fake: FakeCloud, tmp_path: Path) -> None:
+    made = present(fake, wish(tmp_path))
+    file = Path(made.file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    entry = yaml.safe_load(file.read_text())['clouds']['fake']
+    assert entry == {
+        'auth_type': 'v3applicationcredential',
+        'auth': {
+            'auth_url': 'https://keystone:5000/v3',
+            'application_credential_id': made.id,
+            'application_credential_secret': f'secret-of-{made.id}',
+        },
+        'region_name': 'RegionOne',
+        'interface': 'public',
+        'cacert': '/etc/ca.pem',
+        'compute_endpoint_override': 'https://nova',
+    }
+    assert f'secret-of-{made.id}' not in str(made)
+    assert 'password' not in file.read_text()
+
+
+def test_a_second_call_changes_nothing(fake: FakeCloud, tmp_path: Path) -> None:
+    made = present(fake, wish(tmp_path))
+    again = present(fake, wish(tmp_path))
+    assert (again.id, again.changed) == (made.id, False)
+    assert fake.calls['create application_credential'] == 1
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'reason'),
+    [
+        (lambda file, fake: file.unlink(), 'its secret is not in the file'),
+        (lambda file, fake: file.write_text(file.read_text().replace('secret-of', 'wrong')), 'it does not work'),
+        (lambda file, fake: file.write_text(file.read_text()[:80]), 'its secret is not in the file'),
+        (lambda file, fake: there(fake).clear(), 'there is none'),
+        (lambda file, fake: fake.clock.sleep(11.5 * 3600), 'it expires 2026-11-25T12:00:00Z'),
+    ],
+    ids=['lost', 'wrong', 'cut off', 'revoked', 'late'],
+)
+def test_what_cannot_be_used_is_made_anew(fake: FakeCloud, tmp_path: Path, spoil: Any, reason: str) -> None:
+    made = present(fake, wish(tmp_path))
+    spoil(Path(made.file), fake)
+    told = present(fake, wish(tmp_path), check=True)
+    assert told.changed
+    assert told.reason.startswith(reason)
+    assert fake.calls['create application_credential'] == 1
+    again = present(fake, wish(tmp_path))
+    assert again.reason.startswith(reason)
+    assert list(there(fake)) == [again.id] != [made.id]
+    assert again.id in Path(again.file).read_text()
+
+
+def test_other_roles_make_another_one(fake: FakeCloud, tmp_path: Path) -> None:
+    present(fake, wish(tmp_path))
+    assert present(fake, wish(tmp_path, roles=('member',))).roles == ('member',)
+    assert len(there(fake)) == 1
+
+
+def test_a_lost_answer_leaves_no_credential_without_its_secret(fake: FakeCloud, tmp_path: Path) -> None:
+    fake.faults = [Fault('create application_credential', 504, 1, after=True)]
+    made = present(fake, wish(tmp_path))
+    assert list(there(fake)) == [made.id]
+    assert f'secret-of-{made.id}' in Path(made.file).read_text()
+
+
+def test_a_file_that_cannot_be_written_leaves_no_credential(fake: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / 'keys').write_text('a file')
+    with pytest.raises(Problem, match='credential file|directory'):
+        present(fake, wish(tmp_path))
+    assert there(fake) == {}
+
+
+def test_a_foreign_file_is_neither_replaced_nor_removed(fake: FakeCloud, tmp_path: Path) -> None:
+    file = tmp_path / 'clouds.yaml'
+    file.write_text('clouds: {mine: {}}')
+    with pytest.raises(UsageProblem, match='not a credential file of scs-ci'):
+        present(fake, wish(tmp_path, file=file))
+    with pytest.raises(UsageProblem, match='not a credential file of scs-ci'):
+        credential.absent(made_by(fake), RUN, file)
+    assert file.read_text() == 'clouds: {mine: {}}'
+    assert there(fake) == {}
+
+
+def test_a_credential_cannot_make_another_and_says_what_can(fake: FakeCloud, tmp_path: Path) -> None:
+    fake.faults = [Fault('create application_credential', 403, 9, text='not allowed for managing additional ones')]
+    with pytest.raises(CredentialProblem, match='password or a federated identity'):
+        present(fake, wish(tmp_path))
+
+
+def test_roles_are_those_of_the_login() -> None:
+    assert credential.chosen_roles((), ('member', 'reader', 'admin')) == ('member',)
+    assert credential.chosen_roles(('reader',), ('member', 'reader')) == ('reader',)
+    for wanted, held in (((), ('reader',)), (('admin',), ('member',)), ((), ())):
+        with pytest.raises(UsageProblem, match='cannot make a credential with role'):
+            credential.chosen_roles(wanted, held)
+
+
+def test_why_new_is_a_pure_decision() -> None:
+    now = datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC)
+    good = Existing('a', now + datetime.timedelta(seconds=1), ('member',))
+    assert credential.why_new([good], 'a', now, ('member',)) == ''
+    assert credential.why_new([dataclasses.replace(good, expires=None)], 'a', now, ('member',)) == ''
+    assert credential.why_new([dataclasses.replace(good, expires=now)], 'a', now, ('member',)) != ''
+    assert credential.why_new([good], 'b', now, ('member',)) == 'its secret is not in the file'
+
+
+def test_revoked_with_its_file_and_by_the_purge(fake: FakeCloud, tmp_path: Path) -> None:
+    other = fake.add('application_credential', 'theirs', expires_at=None, roles=[])
+    made = present(fake, wish(tmp_path))
+    assert credential.absent(made_by(fake), RUN, Path(made.file), check=True) == [made.id]
+    assert Path(made.file).exists()
+    assert credential.absent(made_by(fake), RUN, Path(made.file)) == [made.id]
+    assert not Path(made.file).exists()
+    assert credential.absent(made_by(fake), RUN, Path(made.file)) == []
+    present(fake, wish(tmp_path))
+    result = purge.Purge(fake.cloud, RUN, say=lambda *_: None, clock=fake.clock).execute()
+    assert result.counts() == {'application_credential': 1}
+    assert list(there(fake)) == [other.id]
+
+
+def test_the_command_makes_shows_and_revokes(
+    fake: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['--cloud', 'fake', '--run-id', RUN, '--file', str(tmp_path / 'c.yaml')]
+    assert main(['credential', 'make', *words, '--dry-run']) == 0
+    assert 'would be made (there is none), roles load-balancer_member, member' in capsys.readouterr().out
+    assert there(fake) == {}
+    assert main(['credential', 'make', *words, '--json']) == 0
+    text = capsys.readouterr().out
+    assert json.loads(text)['credential']['name'] == NAME
+    assert 'secret-of' not in text
+    assert main(['credential', 'make', *words]) == 0
+    assert 'there already' in capsys.readouterr().out
+    assert main(['credential', 'revoke', *words]) == 0
+    assert '1 credentials revoked' in capsys.readouterr().out
+    assert there(fake) == {}
+    assert main(['credential', 'make', '--cloud', 'fake']) == 2
+
+
+def test_the_default_file_lies_beside_the_key(fake: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('XDG_STATE_HOME', str(tmp_path))
+    parameters = {'cloud': 'fake', 'run_id': RUN, 'roles': [], 'job_timeout': 60.0, 'state': 'present'}
+    made = door_credential.run_credential(parameters, check_mode=False)
+    assert made['credential']['file'] == str(tmp_path / 'scs-ci' / RUN / 'clouds.yaml')
+    assert 'secret-of' not in str(made)
