@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_cloud import FakeCloud, Fault
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scs_ci.cli import main
@@ -159,6 +159,7 @@ def test_both_sightings_in_one_call(fake: FakeCloud) -> None:
     assert set(outcome.deleted) == {OLD.run, OLD_TOO.run}
 
 
+@settings(deadline=None)  # a machine that tests is not idle
 @given(
     expires=st.sampled_from([EXPIRED, LATER]),
     first=st.sampled_from(['', EXPIRED, timestamp(NOW)]),

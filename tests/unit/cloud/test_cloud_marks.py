@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scs_ci.cloud import marks
@@ -20,6 +20,7 @@ TIMES = st.datetimes(min_value=datetime.datetime(2000, 1, 1)).map(lambda t: t.st
 MARK = Mark('7f3a1b2c-0000-4000-8000-000000000001', 'ci@zuul', '2026-11-25T12:00:00Z')
 
 
+@settings(deadline=None)  # a machine that tests is not idle
 @given(run=RUNS, owner=OWNERS, expires=TIMES)
 def test_parsed_back_exactly(run: str, owner: str, expires: str) -> None:
     mark = Mark(run, owner, expires)
@@ -27,6 +28,7 @@ def test_parsed_back_exactly(run: str, owner: str, expires: str) -> None:
     assert marks.from_metadata(mark.metadata()) == mark
 
 
+@settings(deadline=None)  # a machine that tests is not idle
 @given(st.text())
 def test_no_mark_in_other_texts(text: str) -> None:
     found = marks.from_description(text)

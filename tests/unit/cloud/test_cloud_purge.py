@@ -180,6 +180,7 @@ RESOURCES = st.builds(
 )
 
 
+@settings(deadline=None)  # a machine that tests is not idle
 @given(RESOURCES)
 def test_a_foreign_mark_protects_and_no_mark_needs_an_exact_name(resource: Resource) -> None:
     reason = Filter(RUN).reason(resource)
