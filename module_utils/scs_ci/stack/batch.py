@@ -30,6 +30,8 @@ ALL_SECONDS = 300
 # What a template takes at once, without a moment to look at it, and what it prints: real stacks print some MB. With the
 # program itself a process has less than 1 GiB.
 LIMITS = Limits(ALL_SECONDS, memory=768 << 20, output=64 << 20)
+# How the program says that all charts together take too much memory; those that are not done then get this error.
+GIVEN_UP = re.compile(r'rendering takes more than \d+ MiB: ')
 OVERWRITE_LINE = re.compile(r'overwrite:(\d+)|line (\d+)')
 
 
@@ -90,7 +92,14 @@ def render(place: Path, charts: Sequence[tuple[Prepared, Sequence[Setting]]]) ->
         return _all_failed(charts, f'rendering takes more than {most >> 20} MiB of {lacked}: does a template loop?')
     if done.code:
         raise ToolProblem('cannot render with', f'program {place}', done.last_words(), "build it anew: 'make tools'")
-    return [[_result(found) for found in results] for results in json.loads(done.stdout)['charts']]
+    found = [[_result(one) for one in results] for results in json.loads(done.stdout)['charts']]
+    return found if len(charts) == 1 else [_by_itself(place, *one) for one in zip(charts, found, strict=True)]
+
+
+def _by_itself(place: Path, chart: tuple[Prepared, Sequence[Setting]], found: list[Result]) -> list[Result]:
+    """What was found of a chart, or what is found of it alone: the program cannot tell whose the memory is."""
+    given_up = any(GIVEN_UP.search(result.output.error) for result in found)
+    return render(place, [chart])[0] if given_up else found
 
 
 def _all_failed(charts: Sequence[tuple[Prepared, Sequence[Setting]]], error: str) -> list[list[Result]]:

@@ -121,6 +121,23 @@ def test_what_a_chart_prints_is_bounded(helm: Helm, monkeypatch: pytest.MonkeyPa
     assert [part.text.strip() for part in second.output.parts] == ['a: b']
 
 
+def test_only_the_chart_that_takes_the_memory_is_given_up(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program itself looks at what all charts have taken, before the system refuses more."""
+    program = batch.program(helm)
+    assert program is not None
+    monkeypatch.setattr(batch, 'MOST_MIB', 200)
+    files = {'Chart.yaml': b'apiVersion: v2\nname: c\nversion: 1.2.3\n'}
+    grows = b'{{ $all := list }}{{ range until 1000 }}{{ $all = append $all (repeat 1000000 "x") }}{{ end }}a: b\n'
+    # takes time and hardly any memory, so that it is at work when the limit is reached
+    small = b'{{ range until 30000 }}{{ end }}a: b\n'
+    charts = [Prepared('chart', {**files, 'templates/a.yaml': text}, 'release', 'space') for text in (grows, small)]
+
+    (guilty,), innocent = batch.render(program, [(charts[0], [Setting()]), (charts[1], [Setting()] * 500)])
+
+    assert 'takes more than 200 MiB' in guilty.output.error
+    assert [part.text.strip() for result in innocent for part in result.output.parts] == ['a: b'] * 500
+
+
 @pytest.mark.parametrize(
     ('script', 'excess'),
     [
