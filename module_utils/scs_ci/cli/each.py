@@ -42,6 +42,16 @@ def described(problem: Problem) -> dict[str, str]:
     return {'verdict': problem.verdict, 'reason': problem.reason, 'advice': problem.advice}
 
 
+def print_each(results: Iterable[dict[str, Any]], as_json: bool, line: Callable[[dict[str, Any]], str]) -> None:
+    """Print what `each` returned as JSON, or a line for each subject without a problem: problems were told already."""
+    if as_json:
+        print_json(list(results))
+        return
+    for result in results:
+        if 'problem' not in result:
+            print(line(result))
+
+
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 

@@ -20,7 +20,7 @@ from ..stack.registry import Credentials, Repository
 from ..stack.release import Versions, demand_identity
 from ..stack.treehash import hashes
 from .common import add_json
-from .each import each, print_json
+from .each import each, print_each
 from .publish import add_registry
 
 OUTPUT = Path('.release')
@@ -69,11 +69,7 @@ def run(options: argparse.Namespace) -> Exit:
     with committed as clean, helm(options.tools) as program:
         builder = Builder(options, clean, program)
         results, code = each('release build', places, builder.one, lambda place: place.path)
-    if options.json:
-        print_json(results)
-    else:
-        for result in (r for r in results if 'problem' not in r):
-            print(f'{result["tag"]} in {result["directory"]}')
+    print_each(results, options.json, lambda result: f'{result["tag"]} in {result["directory"]}')
     return code
 
 

@@ -13,7 +13,7 @@ from ..stack.content import from_directory
 from ..stack.publish import demand_publishable, publish
 from ..stack.registry import Credentials, Repository
 from .common import add_json
-from .each import each, print_json
+from .each import each, print_each
 from .publish import add_registry, manifest_annotations
 
 
@@ -37,9 +37,10 @@ def run(options: argparse.Namespace) -> Exit:
         return {'directory': str(directory), 'tag': release.title, **vars(done)}
 
     results, code = each('release publish', options.directories, one)
-    if options.json:
-        print_json(results)
-    else:
-        for result in (r for r in results if 'problem' not in r):
-            print(f'{result["reference"]}@{result["digest"]}{"" if result["new"] else " (was there already)"}')
+    print_each(results, options.json, _line)
     return code
+
+
+def _line(result: dict[str, Any]) -> str:
+    known = '' if result['new'] else ' (was there already)'
+    return f'{result["reference"]}@{result["digest"]}{known}'
