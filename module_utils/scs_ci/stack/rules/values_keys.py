@@ -21,6 +21,8 @@ ALWAYS = frozenset({'global', 'tags'})
 FREE = re.compile(
     r'(?:labels|annotations|selector|limits|requests|resources|affinity|env|config|data|securityContext|options)$', re.I
 )
+# All values at once go somewhere else, where any of them may be read; with a text behind it is one of them.
+WHOLE = re.compile(r'\.Values(?![.\w]|\s+["`])')
 WORD = re.compile(r'[A-Za-z_][\w-]*')
 VALUES = 'cluster-addon/cni/values.yaml'
 
@@ -74,9 +76,22 @@ def _unknown(given: Given, sub: Subchart, node: Node, default: Map, path: tuple[
 
 
 def _read(sub: Subchart, key: str, top: bool) -> bool:
-    """Whether anything in the chart says that it knows the key: a dependency, a template, a schema or a comment."""
+    """Whether anything in the chart says that it knows the key: a dependency, a template, a schema or a comment.
+
+    Further down templates may come to a key in many ways, so there the word is enough.
+    """
     dependencies = {e.value(field) for e in _dependencies(sub) for field in ('name', 'alias')} | ALWAYS
-    return (top and key in dependencies) or key in _words(sub.archive)
+    if top and (key in dependencies or f'{sub.key}.{key}' in sub.dependency.condition.split(',')):
+        return True
+    return key in _words(sub.archive) and (not top or _at_top(sub.archive, key))
+
+
+def _at_top(archive: Archive, key: str) -> bool:
+    """Whether a template may read the key at the top of the values, or a comment there offers it."""
+    text = _text(archive)
+    name = re.escape(key)
+    stated = rf'\.Values\.{name}\b|["`]{name}["`]|^\s?#\s?{name}:|^{name}:|^ *"{name}"'
+    return bool(WHOLE.search(text) or re.search(stated, text, re.M))
 
 
 def _dependencies(sub: Subchart) -> tuple[Node, ...]:
@@ -84,8 +99,18 @@ def _dependencies(sub: Subchart) -> tuple[Node, ...]:
 
 
 def _words(archive: Archive) -> frozenset[str]:
+    return _words_of(_text(archive))
+
+
+def _text(archive: Archive) -> str:
+    """Everything in which a chart names values."""
     files = (data for name, data in archive.files.items() if _speaks(name))
-    return _words_of(b'\n'.join(files))
+    return _decoded(b'\n'.join(files))
+
+
+@lru_cache(maxsize=32)
+def _decoded(text: bytes) -> str:
+    return text.decode('utf-8', 'replace')
 
 
 def _speaks(name: str) -> bool:
@@ -93,8 +118,8 @@ def _speaks(name: str) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _words_of(text: bytes) -> frozenset[str]:
-    return frozenset(WORD.findall(text.decode('utf-8', 'replace')))
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(WORD.findall(text))
 
 
 def _near(name: str, names: Iterable[str]) -> str | None:
@@ -135,6 +160,7 @@ RULE = Rule(
     bad=(
         _example('cilium:\n  ipan:\n    mode: kubernetes\n', hits=((VALUES, 2),)),
         _example('cilium:\n  ipam:\n    mod: kubernetes\n', hits=((VALUES, 3),)),
+        _example('cilium:\n  operator: {}\n', hits=((VALUES, 2),)),
         _example('cillium:\n  ipam: {}\n', hits=((VALUES, 1),)),
         _example('cilium:\n  ipam: {}\n', alias='cni', hits=((VALUES, 1),)),
         _example(
@@ -149,6 +175,10 @@ RULE = Rule(
         _example('cilium:\n  ipam:\n    mode: kubernetes\n    operator: {any: thing}\n  mtu: 9000\nglobal: {}\n'),
         _example('cilium:\n  nodeSelector:\n    zone: a\n'),
         _example('cni:\n  ipam:\n    mode: kubernetes\n', alias='cni'),
+        _example(
+            'cilium:\n  enabled: false\n',
+            files={'cluster-addon/cni/Chart.yaml': f'{_chart()}    condition: cilium.enabled\n'},
+        ),
         _example('own: 1\n', files={'cluster-addon/cni/templates/own.yaml': 'x: {{ .Values.own }}\n'}),
     ),
 )
