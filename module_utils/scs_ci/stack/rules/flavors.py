@@ -17,7 +17,9 @@ MANDATORY = (
     *('SCS-4V-8', 'SCS-8V-16', 'SCS-16V-32', 'SCS-1V-8', 'SCS-2V-16', 'SCS-4V-32', 'SCS-1L-1'),
 )
 # Standard scs-0100: CPUs, memory, disks; extensions for hypervisors and the like follow.
-NAME = re.compile(r'SCS-\d+[LVTC]i?-\d+(?:\.5)?u?o?(?P<disk>-(?:\d+x)?\d*[nhsp]?)?(?:_.+)?')
+NAME = re.compile(r'SCS-(?P<cpus>\d+)[LVTC]i?-\d+(?:\.5)?u?o?(?P<disk>-(?:\d+x)?\d*[nhsp]?)?(?:_.+)?')
+# What the checks before `kubeadm init` demand.
+LEAST_CPUS = 2
 PLACEHOLDERS = ('', 'x', 'overridden-by-patch', 'set-by-patch')
 CLASS = 'cluster-class/templates/class.yaml'
 
@@ -29,6 +31,7 @@ def check(stack: Stack) -> Iterable[Hit]:
     for flavor in flavors:
         replaced = flavor.name in variables if flavor.of == 'values' else flavor.of == 'template' and bool(variables)
         yield from _mandatory(flavor, replaced)
+        yield from _control_plane(flavor)
         if flavor.of == 'variable':
             yield from _root_disk(stack, flavor, found)
 
@@ -51,6 +54,17 @@ def _mandatory(flavor: Default, replaced: bool) -> Iterator[Hit]:
         wanted=_alternative(name),
         severity=Severity.WARNING if replaced else None,
     )
+
+
+def _control_plane(flavor: Default) -> Iterator[Hit]:
+    """kubeadm itself refuses to make a control plane on a machine with less."""
+    match = NAME.fullmatch(flavor.text.replace(':', '-'))
+    if match and 'control' in _plain(flavor.name) and int(match['cpus'][:4]) < LEAST_CPUS:
+        message = (
+            f'{flavor.name} is {flavor.text} by default, with {match["cpus"]} CPU: kubeadm makes no control plane with '
+            f'less than {LEAST_CPUS}'
+        )
+        yield Hit(flavor.file, flavor.line, message, seen=flavor.text, wanted='SCS-2V-4-20s')
 
 
 def _alternative(name: str) -> str | None:
@@ -135,6 +149,7 @@ RULE = Rule(
         _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '10'}, 14, files={'image.yaml': _IMAGE}),
         Example({_VALUES: 'worker_flavor: SCS-2V-4-20\n'}, hits=((_VALUES, 1),)),
         _machine('SCS-2V-4-20', 8),
+        _example({'controlPlaneFlavor': 'SCS-1V-4', 'controlPlaneRootDisk': '50'}, 10),
     ),
     good=(
         _example({'workerFlavor': 'SCS-2V-4', 'workerRootDisk': '25'}, files={'image.yaml': _IMAGE}),

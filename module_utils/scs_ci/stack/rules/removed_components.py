@@ -36,6 +36,17 @@ COMPONENTS = (
         re.compile(r'\bCSPO\b|cluster-stack-provider-openstack|openstack\.infrastructure\.clusterstack\.x-k8s\.io'),
         'noProvider: true in the ClusterStack, and images by the image manager or ORC',
     ),
+    Component('the registry k8s.gcr.io', re.compile(r'\bk8s\.gcr\.io\b'), 'registry.k8s.io'),
+    Component(
+        'this repository of packages',
+        re.compile(r'\b(?:apt|yum)\.kubernetes\.io\b|packages\.cloud\.google\.com/(?:apt|yum)'),
+        'pkgs.k8s.io',
+    ),
+    Component(
+        'this repository of charts',
+        re.compile(r'\bcharts\.helm\.sh/(?:stable|incubator)|kubernetes-charts\.storage\.googleapis\.com'),
+        'the repository of the project itself',
+    ),
     Component(
         'the variable workload_loadbalancer',
         re.compile(r'\bworkload_loadbalancer\b'),
@@ -84,7 +95,8 @@ RULE = Rule(
     title='no component is named that is not there anymore',
     motivation=(
         'yawol and kube-vip were taken out in 2025, the provider operator for OpenStack rests since January 2025. '
-        'What is left of them in stacks and documents offers options that no longer work.'
+        'What is left of them in stacks and documents offers options that no longer work. The same is true of places: '
+        'the first registry and the first package repositories of Kubernetes get nothing new, or are gone.'
     ),
     check=check,
     bad=(
@@ -94,6 +106,8 @@ RULE = Rule(
             hits=(('cluster-class/templates/x.yaml', 2),),
         ),
         Example({'README.md': 'Install CSO and CSPO.\n'}, hits=(('README.md', 1),)),
+        Example({TEMPLATE: 'a: b\nimage: k8s.gcr.io/pause:3.9\n'}, hits=((TEMPLATE, 2),)),
+        Example({TEMPLATE: 'run: curl https://apt.kubernetes.io/x\n'}, hits=((TEMPLATE, 1),)),
         Example(
             {'csctl.yaml': BASE['csctl.yaml'] + '    config:\n      method: get\n'},
             hits=(('csctl.yaml', 9),),
