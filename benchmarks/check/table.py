@@ -1,0 +1,130 @@
+"""Count findings: rule by rule, on a checkout and on past defects before and after they were mended.
+
+Run in the environment `product`, with the programs of `make tools`:
+    python3 setup/main.py run python benchmarks/check/table.py CHECKOUT CASES [CHARTS]
+CASES has a directory for each case, with `before/`, maybe `after/`, and `case.yaml` that lists under `expected` the
+places of the defect. Prints two tables in Markdown: findings by rule (errors, and others after a `+`), and for each
+case how many of its places are found, by which rules, and what of it is still said afterwards. Exit code 1 when a place
+is not found, or is found afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scs_ci.stack.check import all_rules
+
+ROOT = Path(__file__).resolve().parents[2]
+# The largest checkout takes six seconds on two slow cores; other work may be done beside it.
+SECONDS = 300
+Places = frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A past defect. expected: its places; before, after: findings, None where nobody mended it."""
+
+    name: str
+    expected: Places
+    before: list[dict[str, Any]]
+    after: list[dict[str, Any]] | None
+
+
+def findings(checkout: Path, charts: Path | None) -> list[dict[str, Any]]:
+    """What the command says, as people call it."""
+    words = [sys.executable, '-m', 'scs_ci', 'check', '--json', '--offline', str(checkout)]
+    environment = {**os.environ, **({'SCS_CI_CHARTS': str(charts)} if charts else {})}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    # charts of past years are not all in a directory of today's: what is not rendered is a finding, too
+    if not done.stdout.startswith('{'):
+        sys.exit(done.stderr)
+    found: list[dict[str, Any]] = json.loads(done.stdout)['findings']
+    return found
+
+
+def case(directory: Path, charts: Path | None) -> Case:
+    stated = yaml.safe_load((directory / 'case.yaml').read_text())['expected']
+    after = directory / 'after'
+    return Case(
+        name=directory.name,
+        expected=frozenset((entry['file'], entry['line']) for entry in stated),
+        before=findings(directory / 'before', charts),
+        after=findings(after, charts) if after.is_dir() else None,
+    )
+
+
+def counted(found: list[dict[str, Any]] | None, rule: str) -> str:
+    """`2` errors, `+3` others, `2+3` both, nothing for none."""
+    if found is None:
+        return '–'
+    errors = Counter(f['severity'] == 'error' for f in found if f['rule'] == rule)
+    return f'{errors[True] or ""}{f"+{errors[False]}" if errors[False] else ""}'
+
+
+def by_rule(main: list[dict[str, Any]], cases: list[Case]) -> list[list[str]]:
+    head = ['rule', 'checkout']
+    for one in cases:
+        head += [f'{one.name} before', 'after']
+    rows = [head]
+    for rule in all_rules():
+        row = [rule.id, counted(main, rule.id)]
+        for one in cases:
+            row += [counted(one.before, rule.id), counted(one.after, rule.id)]
+        rows.append(row)
+    return rows
+
+
+def of(found: list[dict[str, Any]], places: Places) -> list[dict[str, Any]]:
+    return [f for f in found if (f['file'], f['line']) in places]
+
+
+def by_case(cases: list[Case]) -> list[list[str]]:
+    rows = [['case', 'places', 'found before', 'by', 'still said afterwards']]
+    for one in cases:
+        before = of(one.before, one.expected)
+        rules = sorted({f'{f["rule"]} ({f["severity"]})' for f in before})
+        places = {(f['file'], f['line']) for f in before}
+        still = '–' if one.after is None else '; '.join(sorted({message(f) for f in remaining(one)})) or 'nothing'
+        rows.append([one.name, str(len(one.expected)), str(len(places)), ', '.join(rules), still])
+    return rows
+
+
+def remaining(one: Case) -> list[dict[str, Any]]:
+    """What is said after the defect was mended in the words in which it was said of its places before."""
+    told = {(f['rule'], f['file'], f['message']) for f in of(one.before, one.expected)}
+    return [f for f in one.after or [] if (f['rule'], f['file'], f['message']) in told]
+
+
+def message(finding: dict[str, Any]) -> str:
+    return f'{finding["rule"]} {finding["file"]}:{finding["line"]}'
+
+
+def markdown(rows: list[list[str]]) -> str:
+    lines = ['| ' + ' | '.join(row) + ' |' for row in rows]
+    return '\n'.join([lines[0], '|' + '---|' * len(rows[0]), *lines[1:]])
+
+
+def main() -> int:
+    """Print both tables."""
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
+    checkout, directory = Path(sys.argv[1]), Path(sys.argv[2])
+    charts = Path(sys.argv[3]).absolute() if len(sys.argv) > 3 else None
+    cases = [case(place, charts) for place in sorted(directory.iterdir()) if (place / 'case.yaml').is_file()]
+    print(markdown(by_rule(findings(checkout, charts), cases)), end='\n\n')
+    print(markdown(by_case(cases)))
+    missed = any(len({(f['file'], f['line']) for f in of(c.before, c.expected)}) < len(c.expected) for c in cases)
+    return 1 if missed or any(remaining(c) for c in cases) else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
