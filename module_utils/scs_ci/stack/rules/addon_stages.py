@@ -47,6 +47,7 @@ def check(stack: Stack) -> Iterable[Hit]:
             )
         seen.add((stage.hook, stage.name))
     yield from _hooks(stack)
+    yield from _both(stack)
     yield from _unused(stack, charts)
 
 
@@ -59,6 +60,22 @@ def _hooks(stack: Stack) -> Iterable[Hit]:
         elif hook not in EXECUTED and stack.layout != LAYOUT_B:
             message = f'CSO accepts the hook {hook} and never executes its stages'
             yield Hit(ADDON_CONFIG, line, message, seen=hook, severity=Severity.WARNING)
+
+
+def _both(stack: Stack) -> Iterable[Hit]:
+    """Where both hooks are used, what one applies the other applies: new clusters and upgraded ones are alike."""
+    applied = {hook: {s.name: s for s in stack.stages if s.hook == hook and s.action == 'apply'} for hook in EXECUTED}
+    first, upgrade = (applied[hook] for hook in EXECUTED)
+    if not first or not upgrade:
+        return
+    for stages, others, hook, what in (
+        (first, upgrade, EXECUTED[1], 'upgraded clusters keep what they have of it'),
+        (upgrade, first, EXECUTED[0], 'new clusters go without it until they are upgraded'),
+    ):
+        for name, stage in stages.items():
+            if name not in others:
+                message = f'stage {name!r} is not in {hook}: {what}'
+                yield Hit(ADDON_CONFIG, stage.line, message, seen=stage.hook, wanted=hook, severity=Severity.WARNING)
 
 
 def _unused(stack: Stack, charts: set[str]) -> Iterable[Hit]:
@@ -85,11 +102,24 @@ def _config(old: str, new: str) -> dict[str, str | None]:
     return {ADDON_CONFIG: BASE[ADDON_CONFIG].replace(old, new)}
 
 
+_TWO = ''.join(f'    - name: {name}\n      action: apply\n' for name in ('cni', 'csi'))
+_ONE = '    - name: cni\n      action: apply\n'
+_CSI = {'cluster-addon/csi/Chart.yaml': 'apiVersion: v2\nname: csi\nversion: v1\n'}
+
+
+def _stages(first: str, upgrade: str, *lines: int) -> Example:
+    text = f'addonStages:\n  AfterControlPlaneInitialized:\n{first}  BeforeClusterUpgrade:\n{upgrade}'
+    return Example({ADDON_CONFIG: text, **_CSI}, hits=tuple((ADDON_CONFIG, line) for line in lines))
+
+
 RULE = Rule(
     id='addon-stages',
     severity=Severity.ERROR,
     title='every stage has a chart, every chart a stage, every hook is executed',
-    motivation='CSO skips a stage without directory and sets everything to ready; nodes wait for a network for ever.',
+    motivation=(
+        'CSO skips a stage without directory and sets everything to ready; nodes wait for a network for ever. Addons '
+        'that no stage of an upgrade names stay what they were (issue 202).'
+    ),
     check=check,
     bad=(
         Example(_config('name: cni', 'name: cnii'), hits=((ADDON_CONFIG, 5), (CNI, 1))),
@@ -97,8 +127,14 @@ RULE = Rule(
         Example(_config('AfterControlPlaneInitialized', 'AfterClusterUpgrade'), hits=((ADDON_CONFIG, 5),)),
         Example(_config('action: apply', 'action: install'), hits=((ADDON_CONFIG, 5),)),
         Example({ADDON_VALUES: 'values: ""\n'}, hits=((ADDON_VALUES, 1),)),
+        _stages(_TWO, _ONE, 5),
+        _stages(_ONE, _TWO, 8),
         Example({ADDON_CONFIG: None}, hits=(('csctl.yaml', 1),)),
         Example({ADDON_CONFIG: None, CNI: None}, hits=(('csctl.yaml', 1),)),
     ),
-    good=(Example(), Example({ADDON_CONFIG: None, CNI: None, 'cluster-addon/Chart.yaml': 'name: a\nversion: v1\n'})),
+    good=(
+        Example(),
+        _stages(_TWO, _TWO),
+        Example({ADDON_CONFIG: None, CNI: None, 'cluster-addon/Chart.yaml': 'name: a\nversion: v1\n'}),
+    ),
 )

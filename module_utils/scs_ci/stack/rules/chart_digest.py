@@ -38,7 +38,7 @@ def check(stack: Stack) -> Iterable[Hit]:
 
 def digest(declared: Sequence[Any], locked: Sequence[Any]) -> str:
     """What `helm dependency update` writes for these entries of Chart.yaml and Chart.lock."""
-    text = json.dumps([declared, locked], separators=(',', ':'), ensure_ascii=False)
+    text = json.dumps([declared, locked], separators=(',', ':'), ensure_ascii=False, default=str)
     for character in '<>&':  # Go escapes them for the sake of HTML
         text = text.replace(character, f'\\u{ord(character):04x}')
     return f'sha256:{hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()}'

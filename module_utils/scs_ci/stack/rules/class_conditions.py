@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from ...core.records import Severity
 from ..clusterclass import ClusterClass, Patch, cluster_classes
@@ -13,14 +14,14 @@ from ..paths import text_line
 from ..rule import Example, Hit, Rule
 
 TEMPLATE = 'cluster-class/templates/class.yaml'
-ACTION = re.compile(r'\{\{(?P<left>-?)(?P<body>(?:`[^`]*`|"(?:\\.|[^"\\])*"|[^`"])*?)(?P<right>-?)\}\}', re.S)
+ACTION = re.compile(r'\{\{(?P<left>-?)(?P<body>(?:`[^`]*`|"(?:\\.|[^"\\])*"|(?!\{\{|-?\}\})[^`"])*+)(?P<right>-?)\}\}')
 COMPARED = re.compile(r'\b(?:eq|ne)\s+\.(?P<name>\w+)\s+(?P<values>"[^"]*"(?:\s+"[^"]*")*)')
 PRINTED = re.compile(r'\{\{-?\s*\.(?P<name>\w+)\s*-?\}\}')
 TEXT = re.compile(r'"([^"]*)"')
 # What the YAML of Kubernetes reads as true.
 TRUE = frozenset(form for word in ('true', 'yes', 'on', 'y') for form in (word, word.capitalize(), word.upper()))
-# So many texts of one condition are looked at.
-MOST = 64
+# So many texts of one condition are looked at, and so many pieces of its template.
+MOST, LONGEST = 64, 200
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -53,8 +54,11 @@ def _condition(stack: Stack, view: ClusterClass, patch: Patch) -> Iterator[Hit]:
 
 def _printed(template: str) -> frozenset[str]:
     """All that a template of texts and `if` alone can print; nothing when there is more in it."""
+    tokens = list(islice(_tokens(template), LONGEST + 1))
+    if len(tokens) > LONGEST:
+        return frozenset()
     try:
-        made, rest = _sequence(list(_tokens(template)))
+        made, rest = _sequence(tokens)
     except _Unknown:
         return frozenset()
     return frozenset() if rest else made

@@ -15,9 +15,10 @@ from ..yamltext import Map, Node, Scalar
 
 TEMPLATE = 'cluster-class/templates/class.yaml'
 VALUES = 'cluster-class/values.yaml'
-ACTION = re.compile(r'\{\{(?:`[^`]*`|"(?:\\.|[^"\\])*"|[^`"])*?\}\}')
+# One that is not closed ends where the next one begins, so that a file of nothing else takes no longer.
+ACTION = re.compile(r'\{\{(?:`[^`]*`|"(?:\\.|[^"\\])*"|(?!\{\{|\}\})[^`"])*+\}\}')
 TEXTS = re.compile(r'`[^`]*`')
-COMMENT = re.compile(r'\{\{-?\s*/\*.*?\*/\s*-?\}\}', re.S)
+COMMENT = re.compile(r'\{\{-?\s*/\*(?:(?!/\*).)*?\*/\s*-?\}\}', re.S)
 READ = re.compile(r'\.Values((?:\.\w+)+)')
 INDEXED = re.compile(r'\b(?:index|get|hasKey|dig)\s+\$?\.Values((?:\.\w+)*)((?:\s+"[\w-]+")+)')
 QUOTED = re.compile(r'"([\w-]+)"')

@@ -23,6 +23,7 @@ FREE = re.compile(
 )
 # All values at once go somewhere else, where any of them may be read; with a text behind it is one of them.
 WHOLE = re.compile(r'\.Values(?![.\w]|\s+["`])')
+TOP = re.compile(r'\.Values\.([\w-]+)|["`]([\w-]+)["`]|^ ?#? ?([\w-]+):', re.M)
 WORD = re.compile(r'[A-Za-z_][\w-]*')
 VALUES = 'cluster-addon/cni/values.yaml'
 
@@ -88,10 +89,16 @@ def _read(sub: Subchart, key: str, top: bool) -> bool:
 
 def _at_top(archive: Archive, key: str) -> bool:
     """Whether a template may read the key at the top of the values, or a comment there offers it."""
-    text = _text(archive)
-    name = re.escape(key)
-    stated = rf'\.Values\.{name}\b|["`]{name}["`]|^\s?#\s?{name}:|^{name}:|^ *"{name}"'
-    return bool(WHOLE.search(text) or re.search(stated, text, re.M))
+    names = _names_at_top(_text(archive))
+    return names is None or key in names
+
+
+@lru_cache(maxsize=32)
+def _names_at_top(text: str) -> frozenset[str] | None:
+    """What stands where names of values at the top stand; None where all values go somewhere."""
+    if WHOLE.search(text):
+        return None
+    return frozenset(name for match in TOP.finditer(text) for name in match.groups() if name)
 
 
 def _dependencies(sub: Subchart) -> tuple[Node, ...]:
