@@ -12,6 +12,8 @@ from .model import Chart, Rendered, Stack
 # Texts inside of an action may hold braces of another template, as those of ClusterClass patches do.
 ACTION = re.compile(r'\{\{(?:`[^`]*`|"(?:\\.|[^"\\])*"|[^`"])*?\}\}')
 
+# What a person writes on a line; the time to take a line apart grows with the square of its length.
+LONGEST_LINE = 2_000
 # Each printed line is compared with each line of the template, so both are bounded; the longest of main has 844.
 MOST_LINES = 5_000
 MOST_BEFORE = 100
@@ -84,8 +86,10 @@ def _patterns(template: str) -> tuple[tuple[str, ...], tuple[re.Pattern[str] | N
 
 
 def _pattern(source: str) -> re.Pattern[str] | None:
-    """What a template line can print, or None when it prints nothing of its own."""
+    """What a template line can print, or None when it prints nothing of its own, or nobody wrote it by hand."""
     text = source.strip()
+    if len(text) > LONGEST_LINE:
+        return None
     literal = ACTION.sub('', text).strip()
     if not literal:
         return None

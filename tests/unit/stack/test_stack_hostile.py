@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,3 +102,15 @@ def test_long_texts_end_soon(text: str) -> None:
     stack = example_stack(Example({'README.md': f'```sh\n{text}', 'cluster-addon/cni/overwrite.yaml': text}))
 
     assert [f.message for f in run_rules(stack, RULES) if 'crashed' in f.message] == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('piece', ['{{ ', '{{/* ', '{{ "', '{{ `', '{{ .Values.a ', '{{- if '])
+def test_long_templates_end_soon(piece: str) -> None:
+    text = piece * 50_000
+    condition = yaml.safe_dump({'kind': 'ClusterClass', 'spec': {'patches': [{'name': 'a', 'enabledIf': text}]}})
+    printed = f'# Source: x/templates/class.yaml\napiVersion: cluster.x-k8s.io/v1beta1\n{condition}'
+    stack = example_stack(Example({'cluster-class/templates/class.yaml': f'{text}*/'}, {'cluster-class': printed}))
+    rules = [rule for rule in all_rules() if rule.id.startswith(('class', 'renders', 'printed', 'values'))]
+
+    assert [f.message for f in run_rules(stack, rules) if 'crashed' in f.message] == []

@@ -22,6 +22,8 @@ TEXT = re.compile(r'"([^"]*)"')
 TRUE = frozenset(form for word in ('true', 'yes', 'on', 'y') for form in (word, word.capitalize(), word.upper()))
 # So many texts of one condition are looked at, and so many pieces of its template.
 MOST, LONGEST = 64, 200
+# Characters of a text that a message shows.
+SHOWN = 80
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -39,11 +41,12 @@ def _condition(stack: Stack, view: ClusterClass, patch: Patch) -> Iterator[Hit]:
         return
     printed = _printed(patch.enabled_if)
     if printed and not any(text.strip() in TRUE for text in printed):
+        most = max(printed, key=len)[:SHOWN]
         message = (
-            f'the condition of patch {patch.name} prints {max(printed, key=len)!r} at most, which is not true in YAML: '
-            'the patch is never applied'
+            f'the condition of patch {patch.name} prints {most!r} at most, which is not true in YAML: the patch is '
+            'never applied'
         )
-        yield at(stack, view.object, node.line, message, seen=patch.enabled_if, wanted='true')
+        yield at(stack, view.object, node.line, message, seen=patch.enabled_if[:SHOWN], wanted='true')
     match = PRINTED.fullmatch(patch.enabled_if)
     types = {v.name: v.schema.value('type') for v in view.variables if v.schema is not None}
     if match and types.get(match['name'], '') not in ('boolean', ''):

@@ -23,7 +23,7 @@ FREE = re.compile(
 )
 # All values at once go somewhere else, where any of them may be read; with a text behind it is one of them.
 WHOLE = re.compile(r'\.Values(?![.\w]|\s+["`])')
-TOP = re.compile(r'\.Values\.([\w-]+)|["`]([\w-]+)["`]|^ ?#? ?([\w-]+):', re.M)
+TOP = re.compile(r'\.Values\.([\w-]+)|["`]([\w-]+)["`]|^(?:# ?)?([\w-]+):', re.M)
 WORD = re.compile(r'[A-Za-z_][\w-]*')
 VALUES = 'cluster-addon/cni/values.yaml'
 
