@@ -29,9 +29,9 @@ LONGEST = (
     'sandbox/tests/live',
     'tests/integration/e2e',
 )
-# Runs of pytest for two processors: most of the time a test waits for a machine or a controller. With five, machines
-# wait for processors instead.
-AT_ONCE = 3
+# Runs of pytest for two processors. One leaves a third of them idle, for tests wait for machines and controllers; with
+# three, these wait for processors and are asked for their state the more often.
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
