@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ..core.clock import Clock
@@ -40,11 +40,38 @@ def each(work: Callable[[T], R], items: Iterable[T], threads: int, clock: Stoppa
     if not todo:
         return []
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(threads, len(todo))) as pool:
-        futures = [pool.submit(work, item) for item in todo]
-        try:
-            concurrent.futures.wait(futures)
-        except BaseException:
-            clock.stopped = True
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return _ended(pool, [pool.submit(work, item) for item in todo], clock)
+
+
+def after_others(
+    work: Callable[[T, bool], R], items: Iterable[T], others: Mapping[T, Iterable[T]], clock: StoppableClock
+) -> list[R]:
+    """As each(), with a thread per item that begins when the work on those that `others` names has ended.
+
+    These have to stand before it among the items. work gets the item, and whether it had to wait for any.
+    """
+    todo = list(items)
+    futures: dict[T, concurrent.futures.Future[R]] = {}
+
+    def begin(item: T, holders: list[concurrent.futures.Future[R]]) -> R:
+        concurrent.futures.wait(holders)  # they end: each of their waits has a limit
+        clock.sleep(0)  # ends this thread, too, when all was interrupted meanwhile
+        return work(item, bool(holders))
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(todo))) as pool:
+        for item in todo:
+            holders = [futures[other] for other in others.get(item, ()) if other in futures]
+            futures[item] = pool.submit(begin, item, holders)
+        return _ended(pool, list(futures.values()), clock)
+
+
+def _ended(
+    pool: concurrent.futures.Executor, futures: list[concurrent.futures.Future[R]], clock: StoppableClock
+) -> list[R]:
+    try:
+        concurrent.futures.wait(futures)
+    except BaseException:
+        clock.stopped = True
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
     return [future.result() for future in futures]

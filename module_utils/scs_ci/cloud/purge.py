@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..core.clock import Clock, SystemClock
@@ -170,15 +170,11 @@ class Purge:
         by_kind['subnet'] = [s for s in by_kind.get('subnet', ()) if s.details.get('network_id') not in going]
         check = filter_for(self.run, seen)
         kinds = [kind for kind in ORDER if by_kind.get(kind)]
-        ended = {kind: threading.Event() for kind in kinds}
 
-        def work(kind: str) -> None:
-            try:
-                self._worker(BY_NAME[kind], by_kind[kind], check, ended)
-            finally:
-                ended[kind].set()
+        def work(kind: str, waited: bool) -> None:
+            self._worker(BY_NAME[kind], by_kind[kind], check, waited)
 
-        parallel.each(work, kinds, len(kinds), self.clock)
+        parallel.after_others(work, kinds, HOLDERS, self.clock)
         self._count_subnets(o.resource for o in found if o.resource.details.get('network_id') in going)
 
     def _count_subnets(self, resources: Iterable[Resource]) -> None:
@@ -186,10 +182,10 @@ class Purge:
         gone = [r for r in resources if r.kind == 'subnet' and r.details['network_id'] in accepted]
         self.result.deleted += [r for r in gone if r not in self.result.deleted]
 
-    def _worker(self, kind: Kind, first: list[Resource], check: Filter, ended: Mapping[str, threading.Event]) -> None:
-        """Delete what is there, list again, until the list is empty or time is up."""
+    def _worker(self, kind: Kind, first: list[Resource], check: Filter, waited: bool) -> None:
+        """Delete what is there, list again, until the list is empty or time is up. waited: its holders went before."""
         mine, rounds = first, 0
-        if self._waited(kind.name, ended) and kind.name in VANISHING:
+        if waited and kind.name in VANISHING:
             mine = self._listed(kind, check)
         while mine:
             parallel.each(self._delete, mine, THREADS, self.clock)
@@ -204,14 +200,6 @@ class Purge:
             mine = self._listed(kind, check)
             if kind.name == 'server':
                 self.alive = frozenset(server.id for server in mine)
-
-    def _waited(self, kind: str, ended: Mapping[str, threading.Event]) -> bool:
-        """Wait for the workers of what holds this kind; they end by the deadline. True when there were any."""
-        holders = [ended[holder] for holder in HOLDERS.get(kind, ()) if holder in ended]
-        for holder in holders:
-            holder.wait()
-        self.clock.sleep(0)  # ends this thread, too, when the purge was interrupted meanwhile
-        return bool(holders)
 
     def _is_done(self, kind: str, mine: Iterable[Resource]) -> bool:
         keys = {_key(resource) for resource in mine} - self.forbidden

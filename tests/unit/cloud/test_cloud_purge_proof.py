@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from fake_cloud import FakeCloud, Fault
 
-from scs_ci.cloud import inventory, purge, stages
+from scs_ci.cli import main
+from scs_ci.cloud import connect, inventory, purge, stages
 from scs_ci.cloud.connect import Cloud
 from scs_ci.cloud.marks import Mark
 from scs_ci.core.errors import CredentialProblem, LeftoversProblem, Problem
@@ -180,3 +181,21 @@ def test_changes_of_others_meanwhile_are_told_apart(fake: FakeCloud, monkeypatch
 @pytest.fixture
 def fake() -> FakeCloud:
     return FakeCloud()
+
+
+def test_the_command_tells_what_would_go_and_what_would_stay(
+    fake: FakeCloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(fake, 1)
+    for number in range(5):
+        fake.add('volume', f'theirs-{number}')
+    fake.services.discard('load-balancer')
+    monkeypatch.setattr(connect, 'connect', lambda name: fake.cloud)
+    assert main(['purge', '--cloud', 'fake', '--run-id', RUN, '--dry-run']) == 0
+    shown = capsys.readouterr().out
+    assert f'would delete server {P}-node-0 (server-' in shown
+    assert 'would keep 5 volume (theirs-0, theirs-1, theirs-2, …): no mark of the run' in shown
+    assert 'not looked at: load_balancer: cloud has no service load-balancer' in shown
+    assert '9 resources of run' in shown
+    assert main(['purge', '--cloud', 'fake', '--run-id', RUN, '--dry-run', '--yes']) == 2
+    assert not [call for call in fake.calls if call.startswith('delete')]
