@@ -50,7 +50,7 @@ def remember(memory: Path | None, project: str, outcome: janitor.Outcome) -> Non
 def _result(outcome: janitor.Outcome, cloud: str, found: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     going = {row['run']: row['objects'] for row in found['runs'] if row['due']}
     result = found | {
-        'changed': bool(going) if check_mode else bool(outcome.deleted),
+        'changed': bool(going) if check_mode else any(outcome.deleted.values()),
         'diff': {'before': going, 'after': {}},
     }
     problem = janitor.problem(outcome, cloud)

@@ -147,7 +147,10 @@ class Janitor:
         # purging the runs before this one may have taken long enough for somebody to prolong it, or to start its build
         fresh = runs.find(run.names.short, seen)
         sighting = outcome.sightings.get(run.names.short, '')
-        if fresh and not (again := judge(fresh, sighting, self.running(), self.rules, self.clock.now())).due:
+        if not fresh:
+            outcome.sightings.pop(run.names.short, None)  # somebody else purged it
+            return
+        if not (again := judge(fresh, sighting, self.running(), self.rules, self.clock.now())).due:
             outcome.failed[run.label] = f'changed meanwhile: {again.reason}'
             return
         self.say(f'purging, {run.owner}, {runs.counted(run.counts())}', run.label)

@@ -142,6 +142,18 @@ def test_a_run_that_was_prolonged_meanwhile_is_kept(fake: FakeCloud) -> None:
     assert len(left_of(fake, OLD)) == 6
 
 
+def test_a_run_that_somebody_else_purged_meanwhile_is_no_failure(fake: FakeCloud) -> None:
+    worker = Janitor(fake.cloud, Rules(), say=lambda *_: None, clock=fake.clock)
+    outcome = worker.look({names(OLD.run).short: EXPIRED})
+    for kind in ('server', 'network', 'key_pair', 'volume'):
+        for identity, item in list(fake.kinds[kind].items()):
+            if item.name != 'public':
+                del fake.kinds[kind][identity]
+    worker.clean(outcome)
+    assert (outcome.deleted, outcome.failed, outcome.leftovers()) == ({}, {}, ())
+    assert names(OLD.run).short not in outcome.sightings
+
+
 def test_one_run_that_stays_keeps_nobody_from_the_next(fake: FakeCloud) -> None:
     before = {names(mark.run).short: EXPIRED for mark in (OLD, OLD_TOO)}
     fake.faults = [Fault('delete server', 403, 1, text='locked by an administrator')]
