@@ -26,8 +26,11 @@ LONGEST = (
     'tests/integration/cloud',
     'tests/integration/faults',
     'tests/integration/plane',
-    'sandbox/tests/live',
     'tests/integration/e2e',
+    'tests/integration/stack',
+    'sandbox/tests/live',
+    'tests/unit',
+    'tests/integration/deploy',
 )
 # Runs of pytest for two processors. One leaves a third of them idle, for tests wait for machines and controllers; with
 # three, these wait for processors and are asked for their state the more often.
