@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.clock import Clock
 from . import failures, retry
 from .connect import Cloud
 from .model import Flavor, Image, Network, Server, Zone
@@ -23,7 +24,7 @@ class Offer:
     zones: tuple[Zone, ...]
 
 
-def offer(cloud: Cloud) -> Offer:
+def offer(cloud: Cloud, clock: Clock | None = None) -> Offer:
     """Flavors, images, networks and zones."""
     sdk = cloud.sdk
     parts: dict[str, Callable[[], list[Any]]] = {
@@ -34,25 +35,27 @@ def offer(cloud: Cloud) -> Offer:
             Zone(z.name, bool((z.state or {}).get('available'))) for z in sdk.compute.availability_zones()
         ],
     }
-    found = together(cloud, parts)
+    found = together(cloud, parts, clock)
     return Offer(*(tuple(found[name]) for name in ('flavors', 'images', 'networks', 'zones')))
 
 
-def together(cloud: Cloud, requests: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+def together(cloud: Cloud, requests: Mapping[str, Callable[[], Any]], clock: Clock | None = None) -> dict[str, Any]:
     """Independent reads at the same time; the first failure names the list that failed."""
 
     def one(name: str) -> Any:
         with failures.cloud_errors('cannot list', f'{name} of cloud {cloud.name}'):
-            return retry.reading(requests[name])
+            return retry.reading(requests[name], clock)
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix='observe') as pool:
         return dict(zip(requests, pool.map(one, requests), strict=True))
 
 
-def servers(cloud: Cloud, prefix: str) -> list[Server]:
+def servers(cloud: Cloud, prefix: str, clock: Clock | None = None) -> list[Server]:
     """All servers whose names start with the prefix: one request, whatever their number."""
     with failures.cloud_errors('cannot list', f'servers {prefix}* of cloud {cloud.name}'):
-        found = retry.reading(lambda: list(cloud.sdk.compute.servers(details=True, name=f'^{re.escape(prefix)}')))
+        found = retry.reading(
+            lambda: list(cloud.sdk.compute.servers(details=True, name=f'^{re.escape(prefix)}')), clock
+        )
     return [server(item) for item in found]
 
 
@@ -103,4 +106,12 @@ def server(item: Any) -> Server:
         fault=str(fault.get('message', '')),
         key=item.key_name or '',
         created=item.created_at or '',
+        address=_address(getattr(item, 'addresses', None) or {}),
     )
+
+
+def _address(networks: Mapping[str, list[dict[str, Any]]]) -> str:
+    """As Nova remembers it, which may be a moment late: for people, not for decisions."""
+    found = [entry for entries in networks.values() for entry in entries]
+    order = sorted(found, key=lambda entry: entry.get('OS-EXT-IPS:type') != 'floating')
+    return str(order[0].get('addr', '')) if order else ''

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -15,10 +16,13 @@ R = TypeVar('R')
 
 
 class StoppableClock:
-    """A clock whose sleeps end in a Problem once it is stopped. Every wait of a thread sleeps, so every thread ends."""
+    """A clock whose sleeps end in a Problem once it is stopped. Every wait of a thread sleeps, so every thread ends.
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.stopped = clock, False
+    deadline: of clock.monotonic(); requests that are repeated give up when it would pass before the next attempt.
+    """
+
+    def __init__(self, clock: Clock, deadline: float = math.inf) -> None:
+        self.clock, self.stopped, self.deadline = clock, False, deadline
 
     def monotonic(self) -> float:
         return self.clock.monotonic()

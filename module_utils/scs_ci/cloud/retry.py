@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable
 from typing import TypeVar
 
 from ..core.clock import Clock, SystemClock
-from . import failures
+from . import failures, parallel
 
 T = TypeVar('T')
-# 1 + 2 + 4 + 8 s of pauses outlast the restart of an API service behind a load balancer; longer outages are an error.
-PAUSES = (1.0, 2.0, 4.0, 8.0)
+# A minute in all: outlasts the restart of an API service and a network that is cut for half of it; longer outages are
+# an error of their own.
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 LONGEST = 30.0  # a larger Retry-After is cut: the caller's deadline matters more than the cloud's wish
+# A pause gets up to a quarter longer, never shorter: ten threads that were refused at once must not come back at once.
+JITTER = 0.25
+CHANCE = random.Random()  # spreads requests, protects nothing
 
 
 def reading(request: Callable[[], T], clock: Clock | None = None) -> T:
     """A request without side effects, repeated when refused for now or lost."""
-    return _repeat(request, lambda error: failures.is_again(error) or failures.is_lost(error), clock)
+    clock = clock or SystemClock()
+    for pause in PAUSES:
+        try:
+            return request()
+        except failures.sdk_errors() as error:
+            if not (failures.is_again(error) or failures.is_lost(error)) or not _pause(error, pause, clock):
+                raise
+    return request()
 
 
 def deleting(request: Callable[[], T], clock: Clock | None = None) -> T:
@@ -32,26 +45,20 @@ def creating(request: Callable[[], T], find: Callable[[], T | None], clock: Cloc
             return request()
         except failures.sdk_errors() as error:
             lost = failures.is_lost(error)
-            if pause is None or not (lost or failures.is_again(error)):
+            if pause is None or not (lost or failures.is_again(error)) or not _pause(error, pause, clock):
                 raise
-            clock.sleep(_pause(error, pause))
             # only a lost answer can have made something; a 429 was refused before anything happened
             if lost and (found := reading(find, clock)) is not None:
                 return found
     raise AssertionError('unreachable: the last round returns or raises')
 
 
-def _repeat(request: Callable[[], T], again: Callable[[Exception], bool], clock: Clock | None) -> T:
-    clock = clock or SystemClock()
-    for pause in PAUSES:
-        try:
-            return request()
-        except failures.sdk_errors() as error:
-            if not again(error):
-                raise
-            clock.sleep(_pause(error, pause))
-    return request()
-
-
-def _pause(error: Exception, pause: float) -> float:
-    return min(failures.retry_after(error) or pause, LONGEST)
+def _pause(error: Exception, pause: float, clock: Clock) -> bool:
+    """Sleep before the next attempt; False, at once, when the caller's deadline would pass meanwhile."""
+    wanted = failures.retry_after(error)
+    seconds = min(pause if wanted is None else wanted, LONGEST) * (1 + CHANCE.random() * JITTER)
+    deadline = clock.deadline if isinstance(clock, parallel.StoppableClock) else math.inf
+    if clock.monotonic() + seconds > deadline:
+        return False
+    clock.sleep(seconds)
+    return True

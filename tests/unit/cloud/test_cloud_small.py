@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_cloud import FakeClock, error
 from keystoneauth1.exceptions import ConnectFailure
 
-from scs_ci.cloud import choose, failures, keys, retry, ssh, topology
+from scs_ci.cloud import choose, failures, keys, parallel, retry, ssh, topology
 from scs_ci.cloud.model import Flavor, FlavorWish, Image, ImageWish, Topology
 from scs_ci.core.errors import (
     CapacityProblem,
@@ -168,7 +169,54 @@ def test_reads_are_repeated_a_few_times_only() -> None:
     with pytest.raises(Exception, match='down'):
         retry.reading(request, clock)
     assert len(calls) == len(retry.PAUSES) + 1
-    assert clock.time == sum(retry.PAUSES)
+    assert sum(retry.PAUSES) <= clock.time <= sum(retry.PAUSES) * (1 + retry.JITTER)
+
+
+def test_pauses_differ_so_that_refused_threads_do_not_come_back_together() -> None:
+    def request() -> None:
+        raise error(503, 'down')
+
+    times = set()
+    for _ in range(5):
+        clock = FakeClock()
+        with pytest.raises(Exception, match='down'):
+            retry.reading(request, clock)
+        times.add(clock.time)
+    assert len(times) == 5
+
+
+def test_the_cloud_s_wish_for_a_pause_is_kept_and_cut() -> None:
+    for wish, least, most in (('7', 7.0, 7 * 1.25), ('9999', retry.LONGEST, retry.LONGEST * 1.25), ('0', 0.0, 0.0)):
+        clock, problem = FakeClock(), error(429, 'slow down')
+        problem.response = SimpleNamespace(headers={'Retry-After': wish})
+        answers: list[Exception | None] = [problem, None]
+
+        def request(answers: list[Exception | None] = answers) -> str:
+            if refused := answers.pop(0):
+                raise refused
+            return 'made'
+
+        assert retry.reading(request, clock) == 'made'
+        assert least <= clock.time <= most
+
+
+def test_nothing_is_repeated_past_the_deadline() -> None:
+    clock, calls = FakeClock(), []
+
+    def request() -> None:
+        calls.append(1)
+        raise error(503, 'down')
+
+    for repeated in (
+        lambda limited: retry.reading(request, limited),
+        lambda limited: retry.creating(request, lambda: None, limited),
+    ):
+        calls.clear()
+        limit = clock.time + 5
+        with pytest.raises(Exception, match='down'):
+            repeated(parallel.StoppableClock(clock, deadline=limit))
+        assert clock.time <= limit
+        assert len(calls) in (2, 3)
 
 
 @pytest.mark.parametrize('status', [400, 403, 404, 409])
