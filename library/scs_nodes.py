@@ -61,10 +61,14 @@ options:
           flavor:
             description:
               - Least C(vcpus), C(ram) in MiB, C(disk) in GB, and C(properties), equal extra specs; or C(name).
-              - A flavor without disk boots from a volume of that size.
+              - A flavor without disk boots from a volume of that size, or of the image's C(min_disk) if that is more.
+              - Where no host takes it, it is tried in the next of O(topology.groups[].zones), then the next fitting
+                flavor is, each pair once.
             type: dict
           image:
-            description: C(properties) that must be equal, a comma separates alternatives; or C(name).
+            description:
+              - Properties that must be equal, a comma separates alternatives; or C(name).
+              - They may also stand below C(properties).
             type: dict
           floating_ip:
             description: Whether each node gets a floating IP.
@@ -76,6 +80,22 @@ options:
             elements: str
           user_data:
             description: Text for cloud-init.
+            type: str
+          volumes:
+            description: Empty volumes for each node, gone with it; C(size) in GB and C(type).
+            type: list
+            elements: dict
+          volume_type:
+            description: Type of the root volume, if there is one, and of volumes that name none.
+            type: str
+          security:
+            description:
+              - What is open beside SSH and ICMP; C(protocol), C(port), C(last) for a range, and C(remote), a CIDR.
+              - Without C(port) all ports; without C(remote) to everybody.
+            type: list
+            elements: dict
+          server_group:
+            description: Policy of a server group of these nodes, for example V(soft-anti-affinity).
             type: str
       clusters:
         description:
@@ -128,10 +148,11 @@ EXAMPLES = r"""
 - name: Make the nodes known to this play
   ansible.builtin.add_host:
     name: "{{ item.name }}"
-    ansible_host: "{{ item.address }}"
-    ansible_user: "{{ item.user }}"
-    ansible_ssh_private_key_file: "{{ item.key_file }}"
-  loop: "{{ provisioned.nodes }}"
+    ansible_host: "{{ item.value.ansible_host }}"
+    ansible_user: "{{ item.value.ansible_user }}"
+    ansible_ssh_private_key_file: "{{ item.value.ansible_ssh_private_key_file }}"
+    ansible_ssh_common_args: "{{ item.value.ansible_ssh_common_args }}"
+  loop: "{{ provisioned.hosts | dict2items }}"
 
 - name: Provision three larger nodes by hand
   scs_nodes:
@@ -142,7 +163,9 @@ EXAMPLES = r"""
         - name: big
           count: 3
           flavor: {vcpus: 4, ram: 16384, disk: 50}
-          image: {properties: {os_distro: ubuntu, os_purpose: generic}}
+          image: {os_distro: ubuntu, os_purpose: generic}
+          zones: [az1, az2]
+          security: [{port: 6443}]
 """
 
 RETURN = r"""
@@ -169,6 +192,28 @@ nodes:
     passed_over: {description: Candidates not chosen., type: list, elements: dict, returned: always}
     seconds: {description: Seconds until requested or active or address or ssh., type: dict, returned: always}
     simulated: {description: What is not real about the node., type: list, elements: str, returned: always}
+hosts:
+  description: Name of each node to its variables, for C(add_host).
+  type: dict
+  returned: when present
+zuul_nodes:
+  description: The nodes in the form in which Zuul knows nodes.
+  type: list
+  elements: dict
+  returned: when present
+chosen:
+  description: Of each group that got nodes, flavor, image, order of attempts and candidates passed over.
+  type: list
+  elements: dict
+  returned: when present
+cost:
+  description: In check mode, the requests and the quota that the plan takes.
+  type: dict
+  returned: check mode
+troubles:
+  description: With a run directory, name of each failed node to the reason in one line.
+  type: dict
+  returned: failure
 plan:
   description: Steps that were, or in check mode would be, carried out.
   type: list

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from ..core.errors import ImageProblem, InfrastructureProblem, NetworkProblem
-from .model import Flavor, FlavorWish, Image, ImageWish, Network, Rejected
+from ..core.errors import CapacityProblem, ImageProblem, InfrastructureProblem, NetworkProblem
+from .model import Flavor, FlavorWish, Image, ImageWish, Network, Rejected, Zone
 
 
 class Named(Protocol):
@@ -45,13 +45,15 @@ class Choice(Generic[T]):
         return self.fitting[0]
 
 
-def flavors(wish: FlavorWish, offered: Iterable[Flavor]) -> Choice[Flavor]:
+def flavors(wish: FlavorWish, offered: Iterable[Flavor], image: Image | None = None) -> Choice[Flavor]:
     """Fitting flavors, the smallest first; flavors with a disk before diskless ones of the same size.
 
-    InfrastructureProblem when none fits.
+    image: what has to fit on them, if it is known. InfrastructureProblem when none fits.
     """
     candidates = list(offered)
-    fitting, rejected = _split(candidates, lambda flavor: _flavor_misfit(wish, flavor))
+    fitting, rejected = _split(
+        candidates, lambda flavor: _flavor_misfit(wish, flavor) or (_too_small(flavor, image) if image else '')
+    )
     if not fitting:
         raise InfrastructureProblem(
             'cannot find',
@@ -81,6 +83,13 @@ def _flavor_misfit(wish: FlavorWish, flavor: Flavor) -> str:
         if have < need:
             return f'{have} {name} < {need}'
     return f'{flavor.disk} GB < {wish.disk}' if 0 < flavor.disk < wish.disk else ''
+
+
+def _too_small(flavor: Flavor, image: Image) -> str:
+    if flavor.ram < image.min_ram:
+        return f'{flavor.ram} MiB < {image.min_ram} that image {image.name} needs'
+    too_small = 0 < flavor.disk < image.min_disk
+    return f'{flavor.disk} GB < {image.min_disk} that image {image.name} needs' if too_small else ''
 
 
 def images(wish: ImageWish, offered: Iterable[Image]) -> Choice[Image]:
@@ -153,6 +162,28 @@ def simulated_of(image: Image) -> tuple[str, ...]:
 def root_volume(flavor: Flavor, image: Image, wish: FlavorWish) -> int:
     """Size in GB of the root volume, 0 when the flavor has a disk of its own."""
     return 0 if flavor.disk else max(wish.disk, image.min_disk, -(-image.size // 2**30), 1)
+
+
+def zones(wanted: Sequence[str], offered: Iterable[Zone]) -> Choice[Zone]:
+    """The wanted zones that are up, in the wanted order; CapacityProblem when none of them is."""
+    known = {zone.name: zone for zone in offered}
+    up = [name for name, zone in known.items() if zone.available]
+    fitting = tuple(known[name] for name in wanted if name in up)
+    passed = tuple(Rejected(f'zone {name}', 'not available') for name in wanted if name not in up)
+    if not fitting:
+        answer = f'the cloud has {", ".join(up) or "no available zone"}'
+        raise CapacityProblem('cannot use', f'zones {", ".join(wanted)}', answer, 'name one of these, or none')
+    return Choice(fitting, passed)
+
+
+def volume_type(names: Iterable[str]) -> str:
+    """The type to name where the cloud has no default: the first by name."""
+    found = sorted(names)
+    if not found:
+        raise InfrastructureProblem(
+            'cannot find', 'a volume type', 'the cloud offers none', 'choose a flavor with a disk, or ask for a type'
+        )
+    return found[0]
 
 
 def external_network(networks: Iterable[Network], named: str | None) -> Network:

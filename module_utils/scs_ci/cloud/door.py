@@ -14,7 +14,7 @@ from ..core.errors import UsageProblem
 from ..core.outcome import Outcome
 from ..core.records import Record, RunInfo
 from ..core.run import RunDirectory, timestamp
-from . import connect, inventory, keys, nodes, preflight, purge, stages, topology
+from . import connect, handover, inventory, keys, nodes, preflight, purge, stages, topology
 from .inventory import Resource
 from .marks import Mark
 from .owned import Owned
@@ -35,6 +35,10 @@ GROUP: dict[str, dict[str, Any]] = {
     'floating_ip': {'type': 'bool', 'default': True},
     'zones': {'type': 'list', 'elements': 'str'},
     'user_data': {'type': 'str'},
+    'volumes': {'type': 'list', 'elements': 'dict'},
+    'volume_type': {'type': 'str'},
+    'security': {'type': 'list', 'elements': 'dict'},
+    'server_group': {'type': 'str'},
 }
 TOPOLOGY: dict[str, dict[str, Any]] = {
     'topology': {
@@ -62,6 +66,7 @@ def options(parameters: Mapping[str, Any]) -> Options:
         key_dir=Path(given['key_dir']) if 'key_dir' in given else None,
         public_key=Path(given['public_key']) if 'public_key' in given else None,
         timeout=given.get('timeout', nodes.TIMEOUT),
+        seconds=given.get('seconds', preflight.SECONDS),
     )
 
 
@@ -77,11 +82,15 @@ def run_nodes(parameters: Mapping[str, Any], check_mode: bool) -> dict[str, Any]
             'changed': facts.get('changed', False),
             'plan': facts.get('plan', []),
             'nodes': facts.get('nodes', []),
+            'chosen': facts.get('chosen', []),
+            'hosts': facts.get('hosts', {}),
+            'zuul_nodes': facts.get('zuul_nodes', []),
+            'troubles': facts.get('troubles', {}),
         }
     cloud = connect.connect(_cloud(chosen, parameters))
     request = _request(parameters, chosen)
     result = nodes.preview(cloud, request) if check_mode else nodes.present(cloud, request)
-    return {'changed': result.changed, 'plan': result.rows(), 'nodes': result.data(), 'diff': result.diff()}
+    return result.summary(request.key_dir / handover.KNOWN_HOSTS, cloud.name)
 
 
 def run_preflight(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +104,8 @@ def run_preflight(parameters: Mapping[str, Any]) -> dict[str, Any]:
         }
     cloud = connect.connect(_cloud(chosen, parameters))
     versions = list(parameters.get('kubernetes') or ())
-    found = preflight.check(cloud, _run_id(parameters), chosen.topology, versions, chosen.public_key)
+    asked = preflight.Options(chosen.public_key, chosen.seconds)
+    found = preflight.check(cloud, _run_id(parameters), chosen.topology, versions, asked)
     problem = found.problem()
     failure = {'failed': True, 'msg': str(problem), 'verdict': problem.verdict} if problem else {}
     return {'changed': False, **found.data(), **failure}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.errors import (
@@ -21,10 +21,15 @@ from ..core.errors import (
 # Octavia 403 "Quota has been met"; Nova passes Neutron's on as "Maximum number of ports exceeded".
 QUOTA_TEXT = re.compile(r'quota|ports exceeded|insufficient .* resources|overlimit|no more ip addresses', re.IGNORECASE)
 QUOTA_STATUS = frozenset({400, 403, 409, 413})
-NO_HOST_TEXT = re.compile(r'no valid host|exceeded maximum number of retries|exhausted all hosts', re.IGNORECASE)
+NO_HOST_TEXT = re.compile(
+    r'no valid host|exceeded maximum number of retries|exhausted all hosts'
+    r'|availability zone .*(not available|not found)',
+    re.IGNORECASE,
+)
 # The request may have been carried out although no success was answered.
 LOST_STATUS = frozenset({500, 502, 504})
 AGAIN_STATUS = frozenset({429, 503})
+FAULTS_SHOWN = 5  # further objects that are named in a message
 
 
 def sdk_errors() -> tuple[type[Exception], ...]:
@@ -114,3 +119,13 @@ def retry_after(error: Exception) -> float | None:
     response: Any = getattr(error, 'response', None)
     value = response.headers.get('Retry-After', '') if response is not None else ''
     return float(value) if str(value).isdigit() else None
+
+
+def together(failed: Mapping[str, Problem]) -> Problem:
+    """The first problem, with the others named behind its answer: whoever reads it need not run again to see them."""
+    first, *others = failed.values()
+    if not others:
+        return first
+    shown = '; '.join(f'{problem.subject}: {problem.answer}' for problem in others[:FAULTS_SHOWN])
+    more = f'; and {len(others) - FAULTS_SHOWN} more' if len(others) > FAULTS_SHOWN else ''
+    return type(first)(first.what, first.subject, f'{first.answer}; also {shown}{more}', first.advice)

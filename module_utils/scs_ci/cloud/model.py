@@ -28,10 +28,33 @@ class ImageWish:
 
 
 @dataclass(frozen=True)
+class VolumeWish:
+    """A volume beside the root disk, empty, gone with its node. size in GB; type: by name, '' for the default."""
+
+    size: int
+    type: str = ''
+
+
+@dataclass(frozen=True)
+class SecurityRule:
+    """Ports that are open from outside. protocol: tcp, udp, icmp or another that Neutron knows; remote: a CIDR.
+
+    port to last, both included; last 0 is the port alone, port 0 all ports.
+    """
+
+    protocol: str = 'tcp'
+    port: int = 0
+    last: int = 0
+    remote: str = '0.0.0.0/0'
+
+
+@dataclass(frozen=True)
 class Group:
     """Equal nodes.
 
     zones: in order of preference, empty leaves the choice to the cloud; user_data: plain text for cloud-init.
+    volume_type: of root volumes and of volumes that name none; security: what is open beside SSH and ICMP.
+    server_group: policy, such as soft-anti-affinity, of a server group with these nodes; '' for none.
     """
 
     name: str = 'node'
@@ -41,6 +64,10 @@ class Group:
     floating_ip: bool = True
     zones: tuple[str, ...] = ()
     user_data: str = ''
+    volumes: tuple[VolumeWish, ...] = ()
+    volume_type: str = ''
+    security: tuple[SecurityRule, ...] = ()
+    server_group: str = ''
 
 
 @dataclass(frozen=True)
@@ -123,7 +150,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of the run. fault: Nova's message when status is ERROR."""
+    """A server of the run. fault: Nova's message when status is ERROR; address: a floating one before a fixed one."""
 
     id: str
     name: str
@@ -134,6 +161,7 @@ class Server:
     fault: str
     key: str
     created: str
+    address: str = ''
 
 
 @dataclass(frozen=True)

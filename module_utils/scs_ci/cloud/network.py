@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..core.clock import Clock
 from ..core.naming import Names
 from . import choose, failures, marks, observe, retry
+from .blueprint import Ground
 from .connect import Cloud
 from .marks import Mark
-from .model import Network, Topology
+from .model import Group, Network, SecurityRule, Topology
 
 # What a test node needs from outside; inside the group everything is open, as clusters and planes talk on many ports.
 RULES: tuple[dict[str, Any], ...] = (
     {'direction': 'ingress', 'ether_type': 'IPv4', 'protocol': 'tcp', 'port_range_min': 22, 'port_range_max': 22},
     {'direction': 'ingress', 'ether_type': 'IPv4', 'protocol': 'icmp'},
 )
+EVERYBODY = ('0.0.0.0/0', '::/0')
 CALLS = {'network': 'networks', 'subnet': 'subnets', 'router': 'routers', 'security_group': 'security_groups'}
-
-
-@dataclass(frozen=True)
-class Ground:
-    """Where nodes are put. external: id of the network of floating IPs, empty when no node needs one."""
-
-    network: str
-    security_group: str
-    external: str
 
 
 class Builder:
@@ -38,42 +30,48 @@ class Builder:
         self.cloud, self.own, self.mark, self.clock, self.say = cloud, own, mark, clock, say
 
     def ground(self, topology: Topology, networks: tuple[Network, ...]) -> Ground:
-        """The network, router and security group for the nodes, all there afterwards."""
+        """The network, router, security and server groups for the nodes, all there afterwards."""
         floating = any(group.floating_ip and group.count for group in topology.groups)
         external = choose.external_network(networks, topology.external).id if floating else ''
-        found = self._found()
-        group = self._group(found['security_group'])
+        found = self.found(topology)
+        security, servers = self._security(topology, found), self._server_groups(topology)
         if topology.network:
-            return Ground(choose.own_network(networks, topology.network).id, group, external)
+            return Ground(choose.own_network(networks, topology.network).id, security, external, servers)
         network = self._ensure(found, 'network', self.cloud.sdk.network.create_network, {})
         subnet = self._ensure(found, 'subnet', self.cloud.sdk.network.create_subnet, self._subnet(topology, network.id))
         if external:
             self._route(found, subnet, external)
-        return Ground(network.id, group, external)
+        return Ground(network.id, security, external, servers)
 
     def name(self, kind: str) -> str:
         return f'{self.own.prefix}-{kind.replace("_", "-")}'
 
-    def _found(self) -> dict[str, Any]:
-        return observe.together(self.cloud, {kind: partial(self._find, kind) for kind in CALLS})
+    def found(self, topology: Topology) -> dict[str, Any]:
+        """What is there, by the last part of its name."""
+        kinds = {kind: partial(self._find, kind, kind) for kind in CALLS}
+        own = {own_group(group): partial(self._find, 'security_group', own_group(group)) for group in opened(topology)}
+        return observe.together(self.cloud, kinds | own, self.clock)
 
-    def _find(self, kind: str) -> Any | None:
+    def _find(self, kind: str, name: str) -> Any | None:
         """The run's object of that kind. Its name alone proves nothing: the mark decides."""
         for item in getattr(self.cloud.sdk.network, CALLS[kind])(
-            name=self.name(kind), project_id=self.cloud.project_id
+            name=self.name(name), project_id=self.cloud.project_id
         ):
             mark = marks.from_description(item.description or '')
             if mark and mark.run == self.mark.run:
                 return item
         return None
 
-    def _ensure(self, found: dict[str, Any], kind: str, create: Callable[..., Any], body: dict[str, Any]) -> Any:
-        if found[kind]:
-            return found[kind]
-        body = {'name': self.name(kind), 'description': self.mark.description(), **body}
-        with failures.cloud_errors('cannot create', f'{kind} {self.name(kind)}'):
-            made = retry.creating(lambda: create(**body), lambda: self._find(kind), self.clock)
-        self.say(f'{kind} {self.name(kind)} created')
+    def _ensure(
+        self, found: dict[str, Any], kind: str, create: Callable[..., Any], body: dict[str, Any], name: str = ''
+    ) -> Any:
+        name = name or kind
+        if found[name]:
+            return found[name]
+        body = {'name': self.name(name), 'description': self.mark.description(), **body}
+        with failures.cloud_errors('cannot create', f'{kind} {self.name(name)}'):
+            made = retry.creating(lambda: create(**body), lambda: self._find(kind, name), self.clock)
+        self.say(f'{kind} {self.name(name)} created')
         return made
 
     def _subnet(self, topology: Topology, network: str) -> dict[str, Any]:
@@ -96,26 +94,90 @@ class Builder:
                 self.clock,
             )
 
-    def _group(self, found: Any | None) -> str:
+    def _security(self, topology: Topology, found: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Per group of nodes its security groups: the run's one, and one of its own where it opens more."""
+        common = self._group(found, 'security_group', RULES, inside=True)
+        own = {group.name: self._group(found, own_group(group), rules(group)) for group in opened(topology)}
+        return {g.name: (common, own[g.name]) if g.name in own else (common,) for g in topology.groups}
+
+    def _group(self, found: dict[str, Any], name: str, wanted: tuple[dict[str, Any], ...], inside: bool = False) -> str:
         sdk = self.cloud.sdk.network
-        group = self._ensure({'security_group': found}, 'security_group', sdk.create_security_group, {})
-        inside = {'direction': 'ingress', 'ether_type': 'IPv4', 'remote_group_id': group.id}
-        missing = [rule for rule in (*RULES, inside) if not _has(group.security_group_rules or (), rule)]
+        group = self._ensure(found, 'security_group', sdk.create_security_group, {}, name)
+        members = {'direction': 'ingress', 'ether_type': 'IPv4', 'remote_group_id': group.id}
+        everything = (*wanted, members) if inside else wanted
+        missing = [rule for rule in everything if not _has(group.security_group_rules or (), rule)]
         if missing:
             bodies = [{'security_group_id': group.id, **rule} for rule in missing]
             with failures.cloud_errors('cannot create', f'rules of security group {group.name}'):
                 retry.creating(
                     lambda: list(sdk.create_security_group_rules(bodies)),
                     # a repeated rule is refused as a duplicate, so a lost answer needs the whole list back
-                    lambda: self._rules_if_complete(missing),
+                    lambda: self._rules_if_complete(name, missing),
                     self.clock,
                 )
         return str(group.id)
 
-    def _rules_if_complete(self, wanted: list[dict[str, Any]]) -> list[Any] | None:
-        group = self._find('security_group')
-        rules = list(group.security_group_rules or ()) if group else []
-        return rules if all(_has(rules, rule) for rule in wanted) else None
+    def _rules_if_complete(self, name: str, wanted: list[dict[str, Any]]) -> list[Any] | None:
+        group = self._find('security_group', name)
+        have = list(group.security_group_rules or ()) if group else []
+        return have if all(_has(have, rule) for rule in wanted) else None
+
+    def _server_groups(self, topology: Topology) -> dict[str, str]:
+        """Per group of nodes the id of its server group. They have no description: the name is their mark."""
+        return {
+            group.name: self._server_group(group) for group in topology.groups if group.server_group and group.count
+        }
+
+    def _server_group(self, group: Group) -> str:
+        compute, name = self.cloud.sdk.compute, server_group(self.own, group)
+
+        def find() -> str | None:
+            return next((str(found.id) for found in compute.server_groups() if found.name == name), None)
+
+        with failures.cloud_errors('cannot create', f'server group {name}'):
+            if found := retry.reading(find, self.clock):
+                return found
+            made = retry.creating(
+                lambda: str(compute.create_server_group(name=name, policy=group.server_group).id), find, self.clock
+            )
+        self.say(f'server group {name} created')
+        return made
+
+
+def there(cloud: Cloud, own: Names, mark: Mark, clock: Clock, topology: Topology) -> dict[str, int]:
+    """Which of the run's network objects exist, by kind; nothing is made."""
+    builder = Builder(cloud, own, mark, clock, lambda _text: None)
+    found = builder.found(topology)
+    return {kind: int(found[kind] is not None) for kind in CALLS}
+
+
+def server_group(own: Names, group: Group) -> str:
+    """Its name; another policy is another group, for a policy cannot be changed."""
+    return f'{own.prefix}-{group.name}-{group.server_group}'
+
+
+def opened(topology: Topology) -> list[Group]:
+    """Groups of nodes that open more than SSH."""
+    return [group for group in topology.groups if group.security and group.count]
+
+
+def own_group(group: Group) -> str:
+    """Last part of the name of a group's own security group."""
+    return f'{group.name}-security-group'
+
+
+def rules(group: Group) -> tuple[dict[str, Any], ...]:
+    """What a group opens, as Neutron wants it; pure."""
+    return tuple(_rule(wish) for wish in dict.fromkeys(group.security))
+
+
+def _rule(wish: SecurityRule) -> dict[str, Any]:
+    """Everybody is no prefix at all: some clouds give 0.0.0.0/0 back as nothing, and the rule would be made again."""
+    version = 'IPv6' if ':' in wish.remote else 'IPv4'
+    rule: dict[str, Any] = {'direction': 'ingress', 'ether_type': version, 'protocol': wish.protocol}
+    rule |= {} if wish.remote in EVERYBODY else {'remote_ip_prefix': wish.remote}
+    ports = {'port_range_min': wish.port, 'port_range_max': wish.last or wish.port}
+    return rule | (ports if wish.port else {})
 
 
 def _has(rules: Any, wanted: dict[str, Any]) -> bool:

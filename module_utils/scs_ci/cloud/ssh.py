@@ -75,13 +75,16 @@ def known_hosts(address: str, keys: frozenset[str]) -> tuple[str, ...]:
     return tuple(f'{address} {key}' for key in sorted(keys))
 
 
-def wait_banner(probe: Probe, name: str, address: str, seconds: float, clock: clocks.Clock) -> None:
-    """Until an SSH server answers; NetworkProblem after `seconds`."""
+def wait_banner(
+    probe: Probe, name: str, address: str, seconds: float, clock: clocks.Clock, words: Callable[[], str]
+) -> None:
+    """Until an SSH server answers; NetworkProblem after `seconds`. words: what the node's console says, asked then."""
     try:
         clocks.wait(lambda: probe.banner(address), seconds, f'SSH server of {name}', clock=clock)
     except clocks.Expired as error:
         advice = 'check route, security group and the console log of the node'
-        raise NetworkProblem('cannot reach', f'node {name} at {address} port {PORT}', str(error), advice) from error
+        answer = f'{error}{words()}'
+        raise NetworkProblem('cannot reach', f'node {name} at {address} port {PORT}', answer, advice) from error
 
 
 def trusted_keys(

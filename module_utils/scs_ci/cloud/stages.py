@@ -11,7 +11,7 @@ from ..core import files, run
 from ..core.errors import LeftoversProblem, Problem, ToolProblem
 from ..core.records import Leftovers, Record, RunInfo
 from ..core.run import RunDirectory, StageRun
-from . import connect, inventory, keys, nodes, preflight, purge
+from . import connect, handover, inventory, keys, nodes, preflight, purge
 from .connect import Cloud
 from .inventory import Inventory
 from .marks import Mark
@@ -25,13 +25,17 @@ LEFTOVER_ADVICE = (
 
 @dataclass(frozen=True)
 class Options:
-    """cloud: name in clouds.yaml, None takes the run's. key_dir: None is the run's default; timeout in seconds."""
+    """cloud: name in clouds.yaml, None takes the run's. key_dir: None is the run's default; timeout in seconds.
+
+    seconds: how long the whole run may last.
+    """
 
     cloud: str | None = None
     topology: Topology = field(default_factory=Topology)
     key_dir: Path | None = None
     public_key: Path | None = None
     timeout: float = nodes.TIMEOUT
+    seconds: float = preflight.SECONDS
 
 
 def mark_of(info: RunInfo) -> Mark:
@@ -44,7 +48,8 @@ def run_preflight(directory: RunDirectory, options: Options) -> Record:
 
     def body(state: StageRun) -> None:
         cloud = _connect(directory, options)
-        found = preflight.check(cloud, directory.info.id, options.topology, _kubernetes(directory), options.public_key)
+        asked = preflight.Options(options.public_key, options.seconds)
+        found = preflight.check(cloud, directory.info.id, options.topology, _kubernetes(directory), asked)
         if found.inventory and not (directory.path / BEFORE).exists():
             # a run that is continued keeps its first picture: the second one would show its own nodes as given
             files.write_json(directory.path / BEFORE, inventory.dump(found.inventory))
@@ -61,8 +66,19 @@ def run_provision(directory: RunDirectory, options: Options) -> Record:
 
     def body(state: StageRun) -> None:
         cloud = _connect(directory, options)
-        result = nodes.present(cloud, request(directory, options, state.directory / 'nodes'))
-        state.facts |= {'nodes': result.data(), 'plan': result.rows(), 'changed': result.changed}
+        wanted = request(directory, options, state.directory / 'nodes')
+        try:
+            result = nodes.present(cloud, wanted)
+        except Problem:
+            state.facts['troubles'] = wanted.troubles
+            for name in wanted.troubles:
+                if (log := state.directory / 'nodes' / f'{name}.console.log').is_file():
+                    state.artifact(log)
+            raise
+        inventory_file = handover.write(result.nodes, directory.path)
+        state.artifact(inventory_file)
+        told = result.summary(directory.path / handover.KNOWN_HOSTS, cloud.name)
+        state.facts |= {key: value for key, value in told.items() if key != 'diff'}
         for node in result.nodes:
             state.simulated |= set(node.simulated)
 

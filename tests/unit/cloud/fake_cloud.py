@@ -41,13 +41,17 @@ class FakeClock:
 
 @dataclass
 class Fault:
-    """Fails `count` calls of that name with a status; after: the call is carried out all the same (a lost answer)."""
+    """Fails `count` calls of that name with a status, after the first `skip` of them.
+
+    after: the call is carried out all the same (a lost answer).
+    """
 
     call: str
     status: int
     count: int = 1
     after: bool = False
     text: str = 'injected'
+    skip: int = 0
 
 
 def error(status: int, text: str) -> exceptions.HttpException:
@@ -61,7 +65,7 @@ def error(status: int, text: str) -> exceptions.HttpException:
 class FakeCloud:
     """kinds: kind to id to object. boot: seconds until a server is ACTIVE. errors: server name to fault message.
 
-    limit: quota of servers.
+    limit: quota of servers. full: flavor name and zone ('' for any) that no host can take.
     """
 
     boot: float = 30.0
@@ -76,6 +80,14 @@ class FakeCloud:
         self.calls: collections.Counter[str] = collections.Counter()
         self.faults: list[Fault] = []
         self.errors: dict[str, str] = {}
+        self.bodies: list[dict[str, Any]] = []
+        self.full: set[tuple[str, str]] = set()
+        self.zones = ['nova']
+        self.volume_status = 'available'
+        self.versions: dict[str, tuple[int, int]] = {}
+        self.volume_quotas: dict[str, Any] = {}
+        self.types: list[Item] = []
+        self.default_type: str | None = '__DEFAULT__'
         self.ids = itertools.count(1)
         self.lock = threading.RLock()
         self.external = self.add('network', name='public', external=True, project='other')
@@ -109,7 +121,9 @@ class FakeCloud:
         with self.lock:
             self.calls[call] += 1
             fault = next((f for f in self.faults if f.call == call and f.count > 0), None)
-            if fault:
+            if fault and fault.skip:
+                fault.skip -= 1
+            elif fault:
                 fault.count -= 1
                 if fault.after:
                     work()
@@ -135,8 +149,10 @@ class FakeCloud:
         self.do(f'delete {kind}', work)
 
     def remove(self, kind: str, identity: str) -> None:
-        del self.kinds[kind][identity]
+        gone = self.kinds[kind].pop(identity)
         if kind == 'server':
+            for volume in _volumes_of(getattr(gone, 'body', {})):
+                self.kinds['volume'].pop(volume, None)  # delete_on_termination
             for port in [p for p in self.kinds['port'].values() if p.device_id == identity]:
                 self._free(port)
         if kind == 'network':
@@ -165,12 +181,18 @@ class FakeCloud:
 
     def server(self, body: dict[str, Any]) -> Item:
         network = body['networks'][0]['uuid']
+        self.bodies.append(body)
+        if (zone := body.get('availability_zone', '')) and zone not in self.zones:
+            raise error(400, f'The requested availability zone is not available: {zone}')
         made = self.add(
             'server', body['name'], metadata=body['metadata'], status='BUILD', task_state='spawning', fault=None,
-            availability_zone='nova', key_name=body['key_name'], created_at=f'{self.clock.time:09.1f}',
-            ready=self.clock.time + self.boot, body=body,
-            volume=(body.get('block_device_mapping') or [{}])[0].get('uuid'),
+            availability_zone=body.get('availability_zone', 'nova'), key_name=body['key_name'],
+            created_at=f'{self.clock.time:09.1f}', ready=self.clock.time + self.boot, body=body,
+            volume=next(iter(_volumes_of(body)), None),
         )  # fmt: skip
+        for volume in _volumes_of(body):
+            self.kinds['volume'][volume].status = 'in-use'
+            self.kinds['volume'][volume].attachments = [{'server_id': made.id}]
         fixed = [{'ip_address': f'10.254.0.{len(self.kinds["port"]) + 10}', 'subnet_id': 's'}]
         self.add('port', network_id=network, device_id=made.id, device_owner='compute:nova', fixed_ips=fixed,
                  security_group=body['security_groups'][0]['name'])  # fmt: skip
@@ -179,9 +201,17 @@ class FakeCloud:
     def _advance(self) -> None:
         for item in self.kinds['server'].values():
             if item.status == 'BUILD' and self.clock.time >= item.ready:
-                message = self.errors.get(item.name)
+                message = self.errors.get(item.name) or self._no_host(item.body)
                 item.status, item.task_state = ('ERROR', None) if message else ('ACTIVE', None)
                 item.fault = {'message': message} if message else None
+
+    def _no_host(self, body: dict[str, Any]) -> str:
+        pair = (body['flavor_id'].removeprefix('flavor '), body.get('availability_zone', ''))
+        return 'No valid host was found. There are not enough hosts available.' if pair in self.full else ''
+
+
+def _volumes_of(body: dict[str, Any]) -> list[str]:
+    return [d['uuid'] for d in body.get('block_device_mapping', ()) if d['source_type'] == 'volume']
 
 
 def _flavor(name: str, vcpus: int, ram: int, disk: int) -> Item:
@@ -204,14 +234,20 @@ class _Sdk:
         self.compute, self.network = _Compute(fake), _Network(fake)
         self.block_storage, self.image = _Volumes(fake), _Images(fake)
         self.load_balancer, self.identity = _Balancers(fake), _Identity(fake)
+        self.config = Item(config={'auth_type': 'password'})
+        access = Item(expires=fake.clock.now(), application_credential_id=None)
+        self.session = Item(session=Item(hooks={'response': []}), auth=Item(get_access=lambda session: access))
 
     def endpoint_for(self, service: str) -> str | None:
-        return f'http://{service}' if service in self.fake.services else None
+        return f'http://198.18.0.1/{service}' if service in self.fake.services else None
 
 
 class _Part:
     def __init__(self, fake: FakeCloud) -> None:
         self.fake = fake
+
+    def get_endpoint_data(self) -> Item:
+        return Item(max_microversion=self.fake.versions.get(type(self).__name__, (3, 99)), api_version=(2, 1))
 
 
 class _Compute(_Part):
@@ -234,7 +270,9 @@ class _Compute(_Part):
         return self.fake.do('list flavor', lambda: self.fake.flavors)
 
     def availability_zones(self) -> list[Item]:
-        return self.fake.do('list zone', lambda: [Item(name='nova', state={'available': True})])
+        return self.fake.do(
+            'list zone', lambda: [Item(name=zone, state={'available': True}) for zone in self.fake.zones]
+        )
 
     def get_keypair(self, name: str) -> Item:
         def work() -> Item:
@@ -255,6 +293,7 @@ class _Compute(_Part):
         absolute = Item(
             instances=self.fake.limit, instances_used=used, total_cores=80, total_cores_used=2 * used,
             total_ram=-1, total_ram_used=4096 * used, keypairs=100, server_groups=10, server_groups_used=0,
+            server_group_members=10,
         )  # fmt: skip
         return self.fake.do('limits', lambda: Item(absolute=absolute))
 
@@ -263,6 +302,9 @@ class _Compute(_Part):
 
     def server_groups(self) -> Iterator[Item]:
         return self.fake.listed('server_group')
+
+    def create_server_group(self, name: str, policy: str) -> Item:
+        return self.fake.do('create server_group', lambda: self.fake.add('server_group', name, policy=policy))
 
     def delete_server_group(self, identity: str) -> None:
         self.fake.delete('server_group', identity)
@@ -378,7 +420,22 @@ class _Volumes(_Part):
         return self.fake.listed('snapshot')
 
     def create_volume(self, **body: Any) -> Item:
-        return self.fake.do('create volume', lambda: self.fake.add('volume', **{**body, 'status': 'available'}))
+        made = {**body, 'status': self.fake.volume_status, 'attachments': []}
+        return self.fake.do('create volume', lambda: self.fake.add('volume', **made))
+
+    def get_type(self, name: str) -> Item:
+        def work() -> Item:
+            if self.fake.default_type is None:
+                raise error(404, 'Default volume type can not be found.')
+            return Item(name=self.fake.default_type)
+
+        return self.fake.do('get type', work)
+
+    def get_quota_set(self, project: str, usage: bool) -> Item:
+        return self.fake.do('volume quotas', lambda: Item(to_dict=lambda: self.fake.volume_quotas))
+
+    def types(self) -> list[Item]:
+        return self.fake.do('list type', lambda: self.fake.types)
 
     def delete_volume(self, identity: str) -> None:
         self.fake.delete('volume', identity)
@@ -397,7 +454,17 @@ class _Images(_Part):
 
 class _Balancers(_Part):
     def get_quota(self, project: str) -> Item:
-        return self.fake.do('balancer quota', lambda: Item(load_balancers=-1))
+        kinds = ('load_balancers', 'listeners', 'pools', 'members', 'health_monitors')
+        return self.fake.do('balancer quota', lambda: Item(**dict.fromkeys(kinds, -1)))
+
+    def listeners(self, project_id: str) -> Iterator[Item]:
+        return self.fake.listed('listener', project_id=project_id)
+
+    def pools(self, project_id: str) -> Iterator[Item]:
+        return self.fake.listed('pool', project_id=project_id)
+
+    def health_monitors(self, project_id: str) -> Iterator[Item]:
+        return self.fake.listed('health_monitor', project_id=project_id)
 
     def load_balancers(self, project_id: str) -> Iterator[Item]:
         return self.fake.listed('load_balancer', project_id=project_id)
