@@ -8,6 +8,8 @@ module: scs_preflight
 short_description: Ask a cloud whether a run fits into it
 description:
   - Compares what the nodes and clusters of a run need with quotas, flavors, images, networks, zones and addresses.
+  - Looks whether the credential lasts as long as the run, at clocks, versions of APIs and names of the catalog, and
+    tells how fast each service answered.
   - Reports every shortfall at once, with numbers, and fails if there is one. Nothing in the cloud is changed.
 version_added: 0.1.0
 author: SCS community
@@ -35,6 +37,10 @@ options:
   public_key:
     description: As in M(scs_nodes).
     type: path
+  seconds:
+    description: How long the run may last, its cleanup included; the credential must last as long.
+    type: float
+    default: 6600
 attributes:
   check_mode:
     description: Does the same, for the cloud is never changed; records are written all the same.
@@ -67,6 +73,11 @@ rows:
     need: {description: Amount that the run needs., type: int, returned: for quotas}
     used: {description: Amount in use., type: int, returned: for quotas}
     limit: {description: 'Limit, -1 for none.', type: int, returned: for quotas}
+    holders:
+      description: Runs and owners that hold what is used, the largest share first.
+      type: list
+      elements: str
+      returned: for quotas that are short
 chosen:
   description: Flavors, images and networks that would be used.
   type: dict
@@ -90,6 +101,7 @@ SPEC = {
     **door.TOPOLOGY,
     'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
     'kubernetes': {'type': 'list', 'elements': 'str'},
+    'seconds': {'type': 'float', 'default': 6600.0},
 }
 
 

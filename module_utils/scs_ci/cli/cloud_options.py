@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..cloud import preflight, topology
+from ..cloud import topology
 from ..cloud.model import Topology
+from ..cloud.rows import Row, table
 from ..cloud.stages import Options
 from ..core import shape
 from ..core.errors import UsageProblem
@@ -46,7 +47,8 @@ def options(given: argparse.Namespace) -> Options:
     chosen = Options(cloud=given.cloud, topology=_topology(values), public_key=values.get('public_key'))
     if values.get('key_dir'):
         chosen = dataclasses.replace(chosen, key_dir=values['key_dir'])
-    return dataclasses.replace(chosen, timeout=values['timeout']) if values.get('timeout') else chosen
+    numbers = {name: values[name] for name in ('timeout', 'seconds') if values.get(name)}
+    return dataclasses.replace(chosen, **numbers)
 
 
 def _topology(values: Mapping[str, Any]) -> Topology:
@@ -69,4 +71,4 @@ def print_json(value: Any) -> None:
 def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     """The preflight table from a record's facts."""
     if rows:
-        print(preflight.table(shape.load(tuple[preflight.Row, ...], list(rows), 'preflight record')))
+        print(table(shape.load(tuple[Row, ...], list(rows), 'preflight record')))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from ..core import shape
+from ..core.clock import SystemClock
 from ..core.errors import (
     CapacityProblem,
+    CredentialProblem,
     ImageProblem,
     InfrastructureProblem,
     NetworkProblem,
@@ -18,30 +23,29 @@ from ..core.errors import (
     QuotaProblem,
 )
 from ..core.naming import names
-from . import choose, inventory, keys, quota
+from . import choose, holders, inventory, keys, pulse, quota, soundness
 from .connect import Cloud
 from .inventory import Inventory
 from .model import Flavor, Image, ImageWish, Topology
 from .observe import Offer, offer
 from .owned import MARKED, NAMED, owned
 from .quota import NOTHING, Limit, Vector
+from .rows import Row
 
 T = TypeVar('T')
+# The job's limit in zuul.d and that of its cleanup: no run lasts longer.
+SECONDS = 6600.0
+# Without these nothing else can be asked.
+FATAL = frozenset({'service', 'version'})
 ADVICE = 'free what is not needed, have the quota raised, or ask for less; nothing has been made'
 
 
 @dataclass(frozen=True)
-class Row:
-    """One checked thing. need, used, limit: numbers for quotas, None elsewhere; ok None: the cloud does not tell."""
+class Options:
+    """public_key: a file, None for one of the run; seconds: how long the run may last, its cleanup included."""
 
-    kind: str
-    subject: str
-    ok: bool | None
-    answer: str
-    need: int | None = None
-    used: int | None = None
-    limit: int | None = None
-    verdict: str = ''
+    public_key: Path | None = None
+    seconds: float = SECONDS
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ class Preflight:
         """All shortfalls as one Problem of the first one's class, or None."""
         if not self.shortfalls:
             return None
-        kinds = (QuotaProblem, ImageProblem, NetworkProblem, CapacityProblem, InfrastructureProblem)
+        kinds = (
+            QuotaProblem, ImageProblem, NetworkProblem, CapacityProblem, CredentialProblem, InfrastructureProblem,
+        )  # fmt: skip
         kind = next(
             kind for kind in kinds if kind.verdict == self.shortfalls[0].verdict or kind is InfrastructureProblem
         )
@@ -83,21 +89,40 @@ class Preflight:
 
 
 def check(
-    cloud: Cloud, run: str, topology: Topology, kubernetes: Sequence[str], public_key: Path | None = None
+    cloud: Cloud, run: str, topology: Topology, kubernetes: Sequence[str], options: Options | None = None
 ) -> Preflight:
-    """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'; public_key: a file or None."""
-    before = inventory.take(cloud)
-    offered = offer(cloud)
-    external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
-    limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
+    """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'."""
+    options, clock = options or Options(), SystemClock()
+    until = clock.now() + datetime.timedelta(seconds=options.seconds)
+    heart = pulse.Pulse()
+    with heart.taken(cloud):
+        sound = soundness.rows(cloud, until)
+        if any(row.ok is False and row.kind in FATAL for row in sound):
+            return Preflight(tuple(sound), {})  # nothing else could be asked
+        before = inventory.take(cloud)
+        offered = offer(cloud)
+        external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
+        limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
+    rows, chosen = evaluate(run, topology, kubernetes, _observed(run, offered, limits, before))
+    hosts = {urlsplit(address).netloc: name for name, address in soundness.endpoints(cloud).items()}
+    everything = (*rows, *_key_row(options.public_key), *sound, *pulse.rows(heart.answers, hosts))
+    return Preflight(tuple(_held(row, before) for row in everything), chosen, before)
+
+
+def _observed(run: str, offered: Offer, limits: Mapping[str, Limit | str], before: Inventory) -> Observed:
     mine = [o for o in owned(run, before) if o.reason in (MARKED, NAMED)]
     have: dict[str, int] = {}
     for item in mine:
         have[item.resource.kind] = have.get(item.resource.kind, 0) + 1
-    nodes = frozenset(o.resource.name for o in mine if o.resource.kind == 'server')
-    seen = Observed(offered, limits, have, nodes)
-    rows, chosen = evaluate(run, topology, kubernetes, seen)
-    return Preflight((*rows, *_key_row(public_key)), chosen, before)
+    return Observed(offered, limits, have, frozenset(o.resource.name for o in mine if o.resource.kind == 'server'))
+
+
+def _held(row: Row, before: Inventory) -> Row:
+    """A quota that is short, with those who hold what is used of it."""
+    if row.ok is not False or row.need is None:
+        return row
+    kind = next((kind for kind in quota.KINDS if quota.KINDS[kind][1] == row.subject), '')
+    return dataclasses.replace(row, holders=holders.holders(kind, before))
 
 
 def _key_row(public_key: Path | None) -> list[Row]:
@@ -130,9 +155,10 @@ def evaluate(
 def quota_rows(need: Vector, limits: Mapping[str, Limit | str]) -> list[Row]:
     """One row per kind that is needed; pure."""
     rows = []
-    for kind, (service, word) in quota.KINDS.items():
+    for kind in (*quota.KINDS, *sorted(kind for kind in need.amounts if quota.AT in kind)):
+        service, word = quota.words_of(kind)
         amount, limit = need[kind], limits.get(kind, 'the cloud does not tell')
-        if not amount:
+        if not amount or (quota.AT in kind and kind not in limits):  # few clouds limit types of volumes
             continue
         if isinstance(limit, str):
             # a missing service is a shortfall; a number nobody may see is not
@@ -170,8 +196,8 @@ class _Checker:
         need = NOTHING
         for group in topology.groups:
             subject = f'group {group.name}'
-            flavor = self.flavor(subject, partial(choose.flavors, group.flavor, self.seen.offer.flavors))
             image = self.choice(f'{subject} image', partial(_best_image, group.image, self.seen.offer.images))
+            flavor = self.flavor(subject, partial(choose.flavors, group.flavor, self.seen.offer.flavors, image))
             if image:
                 self.choice(f'{subject} user', partial(_user, image))
             missing = sum(f'{prefix}-{group.name}-{index}' not in self.seen.nodes for index in range(group.count))
@@ -218,14 +244,3 @@ def _best_image(wish: ImageWish, offered: Sequence[Image]) -> Image:
 
 def _user(image: Image) -> _User:
     return _User(choose.user_of(image))
-
-
-def table(rows: Sequence[Row]) -> str:
-    """For people: one line per row, shortfalls marked."""
-    words = {True: 'ok', False: 'SHORT', None: 'unknown'}
-    width = max((len(row.subject) for row in rows), default=0)
-    lines = []
-    for row in rows:
-        need = f'need {row.need}: ' if row.need is not None and row.limit is None else ''
-        lines.append(f'{words[row.ok]:7}  {row.subject:{width}}  {need}{row.answer}')
-    return '\n'.join(lines)

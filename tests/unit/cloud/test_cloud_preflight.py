@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scs_ci.cloud import preflight, quota
 from scs_ci.cloud.model import ClusterWish, Flavor, FlavorWish, Group, Image, ImageWish, Network, Topology, Zone
 from scs_ci.cloud.observe import Offer
-from scs_ci.cloud.preflight import Observed, Row
+from scs_ci.cloud.preflight import Observed
 from scs_ci.cloud.quota import Limit, Vector
+from scs_ci.cloud.rows import Row, table
 from scs_ci.core.errors import ImageProblem, InfrastructureProblem, NetworkProblem, QuotaProblem
 from scs_ci.core.naming import names
 
@@ -95,6 +96,35 @@ def test_what_the_run_already_has_is_not_needed_again() -> None:
     assert 'key pairs' not in rows
 
 
+def test_types_of_volumes_have_limits_of_their_own() -> None:
+    quotas = {'volumes': 10, 'volumes_ssd': 1, 'gigabytes_ssd': -1, 'gigabytes_hdd': 10, 'id': 'x',
+              'usage': {'volumes_ssd': 1}, 'reservation': {'gigabytes_hdd': 4}}  # fmt: skip
+    found = quota.typed(quotas, 'hdd')
+    assert found == {
+        'volumes@ssd': Limit(1, 1), 'gigabytes@ssd': Limit(-1, 0),
+        'gigabytes@hdd': Limit(10, 4), 'gigabytes@': Limit(10, 4),
+    }  # fmt: skip
+    wish = FlavorWish(vcpus=4, ram=8192, disk=40)
+    for volume_type, short in (('', {'GB of volumes of type default'}), ('ssd', {'volumes of type ssd'}), ('x', set())):
+        group = Group(flavor=wish, volume_type=volume_type)
+        assert shortfalls(evaluate(Topology((group,)), limits={**AMPLE, **found})) == short
+
+
+def test_servers_of_one_server_group_are_counted_per_group() -> None:
+    groups = tuple(Group(name=name, count=count, server_group='anti-affinity') for name, count in (('a', 3), ('b', 5)))
+    rows = evaluate(Topology(groups), limits={**AMPLE, 'server_group_members': Limit(4, 0)})
+    assert shortfalls(rows) == {'servers in one server group'}
+    assert rows['servers in one server group'].need == 5
+    assert rows['server groups'].need == 2
+
+
+def test_an_image_that_needs_more_than_the_wish_changes_the_flavor() -> None:
+    huge = dataclasses.replace(DEBIAN, min_disk=30)
+    rows = evaluate(Topology((Group(),)), offer=dataclasses.replace(OFFER, images=(huge,)))
+    assert rows['group node flavor'].answer == 'SCS-4V-8'
+    assert rows['GB of volumes'].need == 30
+
+
 @pytest.mark.parametrize(('parallel', 'clusters'), [(1, 1), (2, 2), (0, 3), (9, 3)])
 def test_clusters_one_by_one_or_together(parallel: int, clusters: int) -> None:
     wish = ClusterWish(
@@ -102,7 +132,9 @@ def test_clusters_one_by_one_or_together(parallel: int, clusters: int) -> None:
     )
     rows = evaluate(Topology((Group(count=0),), clusters=wish), ('v1.34.1', 'v1.33.1', 'v1.32.1'))
     assert rows['servers'].need == 5 * clusters
-    assert rows['load balancers'].need == clusters
+    for word in ('load balancers', 'listeners', 'pools', 'health monitors'):
+        assert rows[word].need == clusters
+    assert rows['members of pools'].need == 3 * clusters
     assert rows['ports'].need == clusters * (5 + 2 + 1)
 
 
@@ -140,7 +172,7 @@ def test_no_shortfall_no_problem() -> None:
 
 
 def test_table_marks_shortfalls() -> None:
-    text = preflight.table(
+    text = table(
         [Row('a', 'servers', False, 'need 4, have 1', 4, 1, 2), Row('a', 'x', True, 'y'), Row('a', 'z', None, 'q', 3)]
     )
     assert text.splitlines() == [

@@ -1,0 +1,156 @@
+"""Is the connection sound for the whole run: credential, versions of APIs, names of hosts? Read only."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..core.errors import Problem
+from . import failures, retry
+from .connect import COMPUTE_MICROVERSION, Cloud
+from .rows import Row
+
+SERVICES = ('identity', 'compute', 'network', 'image', 'block-storage', 'load-balancer')
+NEEDED = ('identity', 'compute', 'network', 'image')
+# Least versions of APIs: of Nova for what connect.py pins; the others as major versions that the product speaks.
+FLOORS: Mapping[str, tuple[int, int]] = {
+    'compute': (int(COMPUTE_MICROVERSION.split('.')[0]), int(COMPUTE_MICROVERSION.split('.')[1])),
+    'identity': (3, 0),
+    'network': (2, 0),
+    'image': (2, 0),
+    'block-storage': (3, 0),
+    'load-balancer': (2, 0),
+}
+# Plugins that keep only a token cannot get another one.
+FIXED_TOKENS = frozenset({'token', 'v3token', 'admin_token', 'none'})
+ADVICE = 'the run would lose the cloud before it has cleaned up'
+
+
+def endpoints(cloud: Cloud) -> dict[str, str]:
+    """Name of each service that the cloud has, to its address."""
+    found = {name: cloud.sdk.endpoint_for(name) for name in SERVICES}
+    return {name: str(address) for name, address in found.items() if address}
+
+
+def service_rows(have: Iterable[str]) -> list[Row]:
+    """The services without which there are no nodes. Pure."""
+    missing = [name for name in NEEDED if name not in set(have)]
+    return [
+        Row('service', f'service {name}', False, 'not in the catalog', verdict='infrastructure') for name in missing
+    ]
+
+
+def versions(cloud: Cloud, have: Iterable[str]) -> dict[str, tuple[int, int] | None]:
+    """The newest version that each service speaks: the microversion where it has them; None where it does not tell."""
+    return {name: _version(cloud, name) for name in have}
+
+
+def _version(cloud: Cloud, service: str) -> tuple[int, int] | None:
+    proxy = getattr(cloud.sdk, service.replace('-', '_'))
+    try:
+        data = retry.reading(proxy.get_endpoint_data)
+    except failures.sdk_errors():
+        return None
+    except (KeyError, TypeError, ValueError):  # keystoneauth trips over documents of versions in a form of their own
+        return None
+    newest = (data.max_microversion or data.api_version) if data else None
+    return (int(newest[0]), int(newest[1]) if len(newest) > 1 else 0) if newest else None
+
+
+def version_rows(found: Mapping[str, tuple[int, int] | None]) -> list[Row]:
+    """Too old APIs are shortfalls. Pure."""
+    rows = []
+    for name, version in found.items():
+        floor = FLOORS[name]
+        if version is None:
+            rows.append(Row('version', f'API {name}', None, f'needs {_dotted(floor)}, the cloud does not tell'))
+            continue
+        ok = version >= floor
+        text = f'{_dotted(version)}, needs {_dotted(floor)}'
+        rows.append(Row('version', f'API {name}', ok, text, verdict='' if ok else 'infrastructure'))
+    return rows
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f'{version[0]}.{version[1]}'
+
+
+def credential(cloud: Cloud) -> tuple[str, datetime.datetime | None, datetime.datetime | None]:
+    """Kind of login, when its token ends, and when its application credential ends; None where there is none."""
+    session = cloud.sdk.session
+    kind = str(getattr(getattr(cloud.sdk, 'config', None), 'config', {}).get('auth_type') or 'password')
+    with failures.cloud_errors('cannot look at', f'credential of cloud {cloud.name}'):
+        access = session.auth.get_access(session)
+    identity = getattr(access, 'application_credential_id', None)
+    return kind, access.expires, _credential_end(cloud, identity) if identity else None
+
+
+def _credential_end(cloud: Cloud, identity: str) -> datetime.datetime | None:
+    def ask() -> Any:
+        return cloud.sdk.identity.get_application_credential(cloud.user_id, identity)
+
+    try:
+        text = retry.reading(ask).expires_at
+    except failures.sdk_errors():  # rules of access may forbid it; then it ends unseen
+        return None
+    if not text:
+        return None
+    end = datetime.datetime.fromisoformat(str(text))
+    return end if end.tzinfo else end.replace(tzinfo=datetime.UTC)
+
+
+def credential_row(
+    kind: str, token: datetime.datetime | None, end: datetime.datetime | None, until: datetime.datetime
+) -> Row:
+    """Does the login last until the run's end? Pure."""
+    last = min((moment for moment in (end, token if kind in FIXED_TOKENS else None) if moment), default=None)
+    if last is None:
+        return Row('credential', 'credential', True, f'{kind}: can be renewed, no end is known')
+    ok = last >= until
+    text = f'{kind} ends {_moment(last)}, the run may last until {_moment(until)}'
+    return Row('credential', 'credential', ok, text if ok else f'{text}: {ADVICE}', verdict='' if ok else 'credential')
+
+
+def _moment(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.UTC).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def resolve(host: str) -> list[str]:
+    """Addresses of a name, by this machine's resolver; OSError when there is none."""
+    return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)})
+
+
+def name_rows(addresses: Iterable[str], lookup: Callable[[str], list[str]] = resolve) -> list[Row]:
+    """Do the names of the catalog lead somewhere from here? Addresses need no lookup."""
+    hosts = dict.fromkeys(urlsplit(address).hostname or '' for address in addresses)
+    return [_name(host, lookup) for host in hosts if host and not _is_address(host)]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _name(host: str, lookup: Callable[[str], list[str]]) -> Row:
+    try:
+        found = lookup(host)
+    except OSError as error:
+        return Row('name', f'name {host}', False, f'{error}: see /etc/resolv.conf', verdict='network')
+    return Row('name', f'name {host}', True, ', '.join(found))
+
+
+def rows(cloud: Cloud, until: datetime.datetime) -> list[Row]:
+    """All of the above; one that cannot be seen hides no other."""
+    have = endpoints(cloud)
+    found = [*service_rows(have), *name_rows(have.values()), *version_rows(versions(cloud, have))]
+    try:
+        return [*found, credential_row(*credential(cloud), until)]
+    except Problem as problem:
+        return [*found, Row('credential', 'credential', False, problem.reason, verdict=problem.verdict)]

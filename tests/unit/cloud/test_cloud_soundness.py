@@ -1,0 +1,166 @@
+"""Preflight beside quotas: credential, clocks, versions, names, health, and who holds what."""
+
+from __future__ import annotations
+
+import datetime
+from types import SimpleNamespace
+
+import pytest
+from fake_cloud import FakeCloud, error
+
+from scs_ci.cloud import holders, preflight, pulse, soundness
+from scs_ci.cloud.inventory import Inventory, Resource
+from scs_ci.cloud.marks import Mark
+from scs_ci.cloud.model import Topology
+from scs_ci.cloud.pulse import Answer
+from scs_ci.cloud.rows import table
+from scs_ci.core.errors import CredentialProblem, InfrastructureProblem, QuotaProblem
+
+pytestmark = pytest.mark.unit
+
+NOW = datetime.datetime(2026, 11, 27, 12, 0, 0, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+RUN = '7f3a1b2c-5d6e-4000-8000-000000000001'
+MARK = Mark(RUN, 'ci', '2026-11-25T12:00:00Z')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'token', 'end', 'ok'),
+    [
+        ('password', NOW + HOUR / 2, None, True),
+        ('token', NOW + HOUR / 2, None, False),
+        ('token', NOW + 2 * HOUR, None, True),
+        ('v3applicationcredential', NOW + HOUR / 2, NOW + HOUR / 2, False),
+        ('v3applicationcredential', NOW + HOUR / 2, NOW + HOUR, True),
+        ('v3applicationcredential', NOW + HOUR / 2, None, True),
+    ],
+)
+def test_the_login_must_last_until_the_end_of_the_run(
+    kind: str, token: datetime.datetime, end: datetime.datetime | None, ok: bool
+) -> None:
+    row = soundness.credential_row(kind, token, end, NOW + HOUR)
+    assert row.ok is ok
+    assert row.verdict == ('' if ok else 'credential')
+
+
+def answered(date: str, seconds: float = 0.2) -> Answer:
+    elapsed = datetime.timedelta(seconds=seconds)
+    request = SimpleNamespace(url='https://api.scs2:8774/v2.1/servers')
+    return pulse.measured(SimpleNamespace(elapsed=elapsed, request=request, headers={'Date': date}), NOW)
+
+
+@pytest.mark.parametrize(
+    ('date', 'ok', 'word'),
+    [
+        ('Fri, 27 Nov 2026 12:00:00 GMT', True, 'within'),
+        ('Fri, 27 Nov 2026 11:59:05 GMT', True, 'within'),
+        ('Fri, 27 Nov 2026 12:05:00 GMT', False, '300 s behind service compute'),
+        ('Fri, 27 Nov 2026 11:00:00 GMT', False, '3599 s ahead of service compute'),
+    ],
+)
+def test_clocks(date: str, ok: bool, word: str) -> None:
+    rows = pulse.rows([answered(date)], {'api.scs2:8774': 'compute'})
+    clock = next(row for row in rows if row.kind == 'clock')
+    assert clock.ok is ok
+    assert word in clock.answer
+
+
+@pytest.mark.parametrize('date', ['', 'yesterday', 'Fri, 27 Nov 2026 12:00:00'])
+def test_without_a_usable_date_nothing_is_said_about_clocks(date: str) -> None:
+    assert [row.kind for row in pulse.rows([answered(date)], {})] == ['health']
+
+
+def test_health_per_service() -> None:
+    answers = [Answer('a', 0.1), Answer('a', 0.3), Answer('a', 12.0), Answer('b', 0.5)]
+    rows = {row.subject: row.answer for row in pulse.rows(answers, {'a': 'compute', 'b': 'network'})}
+    assert rows['service compute'] == '3 answers, in the middle after 0.30 s, the slowest after 12.00 s, slow'
+    assert rows['service network'] == '1 answers, in the middle after 0.50 s, the slowest after 0.50 s'
+
+
+def test_versions_below_the_floor() -> None:
+    rows = {
+        row.subject: row.ok
+        for row in soundness.version_rows({'compute': (2, 60), 'network': (2, 0), 'image': None, 'identity': (3, 14)})
+    }
+    assert rows == {'API compute': False, 'API network': True, 'API image': None, 'API identity': True}
+
+
+@pytest.mark.parametrize('problem', [TypeError('string indices'), KeyError('versions'), error(404, 'no versions here')])
+def test_a_service_that_tells_no_version_is_unknown_and_no_crash(problem: Exception) -> None:
+    def ask() -> None:
+        raise problem
+
+    cloud = FakeCloud().cloud
+    cloud.sdk.load_balancer.get_endpoint_data = ask
+    assert soundness.versions(cloud, ('load-balancer', 'compute')) == {'load-balancer': None, 'compute': (3, 99)}
+
+
+def test_names_of_the_catalog_are_looked_up_and_addresses_are_not() -> None:
+    def lookup(host: str) -> list[str]:
+        if host == 'gone.scs2':
+            raise OSError('Name or service not known')
+        return ['192.0.2.7']
+
+    addresses = ['https://api.scs2:5000/v3', 'https://gone.scs2', 'http://192.0.2.1:9', 'http://[2001:db8::1]:9/x']
+    rows = {row.subject: (row.ok, row.verdict) for row in soundness.name_rows(addresses, lookup)}
+    assert rows == {'name api.scs2': (True, ''), 'name gone.scs2': (False, 'network')}
+
+
+def resource(kind: str, name: str = '', description: str = '', marked: bool = False, **details: str) -> Resource:
+    return Resource(kind, name, name, '', description, MARK.metadata() if marked else {}, details)
+
+
+def test_who_holds_what() -> None:
+    before = Inventory('p', (
+        resource('server', 'a', marked=True), resource('server', 'b', marked=True),
+        resource('server', 'scs-ci-7f3a1b2c5d6e-c0-control-plane-x'), resource('server', 'web'),
+        resource('floating_ip', '198.18.1.1'), resource('floating_ip', '198.18.1.2', port_id='p'),
+        resource('port', 'x', device_owner='compute:nova'),
+    ))  # fmt: skip
+    assert holders.holders('cores', before) == (
+        f'run {RUN} of ci until 2026-11-25T12:00:00Z: 2 servers',
+        'run 7f3a1b2c5d6e, its cluster c0: 1 server',
+        'somebody without a mark: 1 server',
+    )
+    assert holders.holders('floating_ips', before) == (
+        'somebody without a mark, idle: 1 floating ip',
+        'somebody without a mark: 1 floating ip',
+    )
+    assert holders.holders('ports', before) == ('somebody without a mark (compute:nova): 1 port',)
+    assert holders.holders('addresses', before) == ()
+    many = Inventory('p', tuple(resource('server', f'scs-ci-{n:012x}-c0') for n in range(9)))
+    assert holders.holders('ram', many)[-1] == '3 others'
+
+
+def test_a_short_quota_names_its_holders() -> None:
+    fake = FakeCloud(limit=1)
+    fake.add('server', 'web', task_state=None)
+    found = preflight.check(fake.cloud, RUN, Topology(), ())
+    row = next(row for row in found.rows if row.subject == 'servers')
+    assert row.holders == ('somebody without a mark: 1 server',)
+    assert 'held by somebody without a mark: 1 server' in table(found.rows)
+    assert type(found.problem()) is QuotaProblem
+
+
+def test_too_old_a_cloud_is_told_before_it_is_asked() -> None:
+    fake = FakeCloud()
+    fake.versions = {'_Compute': (2, 60)}
+    found = preflight.check(fake.cloud, RUN, Topology(), ())
+    assert [row.answer for row in found.shortfalls] == ['2.60, needs 2.79']
+    assert type(found.problem()) is InfrastructureProblem
+    assert not fake.calls
+
+
+def test_a_cloud_without_networks_is_told() -> None:
+    fake = FakeCloud()
+    fake.services.discard('network')
+    assert [row.subject for row in preflight.check(fake.cloud, RUN, Topology(), ()).shortfalls] == ['service network']
+
+
+def test_a_credential_that_ends_too_early_is_a_shortfall_of_its_class() -> None:
+    fake = FakeCloud()
+    cloud = fake.cloud
+    cloud.sdk.config.config['auth_type'] = 'token'  # and its token has ended already
+    problem = preflight.check(cloud, RUN, Topology(), ()).problem()
+    assert type(problem) is CredentialProblem
+    assert 'would lose the cloud' in str(problem)
