@@ -75,6 +75,11 @@ def _login_facts(sdk: Any) -> tuple[str, tuple[str, ...]]:
     return credential, tuple(sorted(getattr(access, 'role_names', None) or ()))
 
 
+def known_clouds() -> list[str]:
+    """Names in clouds.yaml; none without the file."""
+    return sorted(name for name in _config(None).get_cloud_names() if name != 'defaults')
+
+
 def _config(file: Path | None) -> Any:
     try:
         import yaml

@@ -121,7 +121,7 @@ def test_provisions_converges_and_purges(cloud: Cloud) -> None:
 
 def test_dry_run_makes_nothing(cloud: Cloud) -> None:
     before = cloud.resources()
-    plan = cloud.json('nodes', 'up', '--dry-run', '--count', '3')
+    plan = cloud.json('nodes', 'up', '--dry-run', '--count', '3')['plan']
     assert [step['action'] for step in plan] == ['create'] * 3
     assert cloud.resources() == before
 
