@@ -85,6 +85,8 @@ def _notes(result: Result) -> list[str]:
     """Specs and upgrades that need a look, also of green stages: the first few per stage."""
     lines = []
     for version, stage in result.every_stage:
+        if stage.stage == 'provision' and stage.green:
+            continue  # when its nodes came is for the page: nobody has to do anything about it
         where = f' of {version.stack} {version.kubernetes}' if version else ''
         lines += [f'{stage.stage}{where}: {code(short(note))}' for note in stage.notes[:MOST_NOTES]]
         more = len(stage.notes) - MOST_NOTES

@@ -1,4 +1,4 @@
-"""What records tell beyond their outcome: conformance specs, with their JUnit file, and upgrades."""
+"""What records tell beyond their outcome: test nodes, conformance specs with their JUnit file, and upgrades."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ class Case:
 
 def notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """From the facts of a stage, lines that need a look: of conformance failures, flaky specs and unused waivers, of an
-    upgrade what it was and what a workload noticed of it, of deploy and upgrade what could not run for want of images.
+    upgrade what it was and what a workload noticed of it, of deploy and upgrade what could not run for want of images,
+    of provision when each node came how far, and why one is of no use.
     """
     failures = [f for f in facts.get('failures') or () if isinstance(f, dict)]
     lines = [f'{_how(f)}: {f.get("name", "")}{_why(f)}' for f in failures]
     lines += [f'flaky: {name}' for name in facts.get('flaky') or ()]
     lines += _of_upgrade(facts)
     lines += _of_unproven(facts)
+    lines += _of_nodes(facts)
     return (*lines, *(f'waiver not needed: {regex}' for regex in facts.get('unused_waivers') or ()))
 
 
@@ -44,6 +46,19 @@ def _of_upgrade(facts: Mapping[str, Any]) -> list[str]:
     lines = [f'{told.removesuffix(" ->")} ({after.get("how", "")})']
     probes = [p for p in facts.get('probes') or () if isinstance(p, dict)]
     return lines + [f'{p.get("name")}: {p.get("lost")} of {p.get("sent")} requests lost{_gap(p)}' for p in probes]
+
+
+def _of_nodes(facts: Mapping[str, Any]) -> list[str]:
+    found = [n for n in facts.get('nodes') or () if isinstance(n, dict) and isinstance(n.get('seconds'), dict)]
+    lines = [
+        f'{n.get("name")}: {n.get("flavor")} in {n.get("zone") or "any zone"}, {_phases(n["seconds"])}' for n in found
+    ]
+    troubles = facts.get('troubles')
+    return lines + [f'{name}: {why}' for name, why in (troubles.items() if isinstance(troubles, dict) else ())]
+
+
+def _phases(seconds: Mapping[str, Any]) -> str:
+    return ', '.join(f'{phase} after {at} s' for phase, at in seconds.items())
 
 
 def _of_unproven(facts: Mapping[str, Any]) -> list[str]:

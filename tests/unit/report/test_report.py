@@ -374,6 +374,20 @@ def test_specs_do_not_vanish(run: RunDirectory, junit: str | None) -> None:
     assert 'cannot read JUnit file' in stage.reason
 
 
+def test_nodes_tell_when_they_came_on_the_page_and_their_troubles_everywhere(run: RunDirectory) -> None:
+    node = {'name': 'scs-ci-1-node-0', 'flavor': 'SCS-2V-4', 'zone': 'az1', 'seconds': {'requested': 0.4, 'ssh': 41.5}}
+    run.write_record(record('provision', second=2, facts={'nodes': [node]}))
+    place = write(run.path, read(run.path))
+    line = 'scs-ci-1-node-0: SCS-2V-4 in az1, requested after 0.4 s, ssh after 41.5 s'
+    assert line in (place / 'index.html').read_text()
+    assert 'scs-ci-1-node-0' not in (place / 'comment.md').read_text()
+    troubles = {'scs-ci-1-node-0': 'kernel panic: x'}
+    run.write_record(record('provision', Outcome.ERROR, second=2, facts={'troubles': troubles, 'nodes': 'damaged'}))
+    place = write(run.path, read(run.path))
+    for form in ('index.html', 'comment.md'):
+        assert 'scs-ci-1-node-0: kernel panic: x' in (place / form).read_text()
+
+
 def test_flaky_specs_of_a_green_stage_are_told(run: RunDirectory) -> None:
     with_specs(run, failures=[])
     run.write_record(record('conformance', key=KEY, second=20, facts={'flaky': ['e'], 'failures': []}))
