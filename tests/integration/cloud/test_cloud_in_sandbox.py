@@ -155,6 +155,36 @@ def test_failing_boot_is_told_and_replaced(cloud: Cloud, faults: Callable[[Any],
     assert [step['action'] for step in cloud.json('nodes', 'up')['plan']] == ['replace']
 
 
+RICH = """
+groups:
+  - name: big
+    flavor: {vcpus: 8, ram: 32768, disk: 3}
+    image: {os_distro: debian}
+    volumes: [{size: 1}]
+    security: [{port: 6443}, {protocol: udp, port: 8472, last: 8473, remote: 198.18.0.0/15}]
+    server_group: soft-anti-affinity
+"""
+
+
+def test_full_hosts_are_told_by_flavor_and_a_later_call_makes_everything(
+    cloud: Cloud, faults: Callable[[Any], None], tmp_path: Path
+) -> None:
+    before = cloud.resources()
+    path = tmp_path / 'topology.yaml'
+    path.write_text(RICH)
+    up = ('nodes', 'up', '--topology', str(path))
+    faults({'nova': {'spawn_error': '^scs-ci', 'spawn_reschedule': 1}})
+    done = cloud.call(*up)
+    assert done.returncode == 3, done.stderr
+    assert 'tried SCS-8V-32 in any zone; SCS-16V-32 in any zone' in done.stderr
+    faults({})
+    made = cloud.json(*up)
+    assert [(node['flavor'], node['group']) for node in made['nodes']] == [('SCS-8V-32', 'big')]
+    assert cloud.json(*up)['plan'] == []
+    assert cloud.json('purge', '--yes')['leftovers'] == []
+    assert cloud.resources() == before
+
+
 def _listen() -> None:
     # a shell that starts pytest in the background makes its children ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
