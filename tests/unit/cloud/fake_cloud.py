@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace as Item
 from typing import Any
 
+from keystoneauth1.exceptions import ConnectFailure
 from openstack import exceptions
 
 from scs_ci.cloud.connect import Cloud
@@ -54,7 +55,10 @@ class Fault:
     skip: int = 0
 
 
-def error(status: int, text: str) -> exceptions.HttpException:
+def error(status: int, text: str) -> Exception:
+    """As the SDK raises it; status 0: the connection broke."""
+    if status == 0:
+        return ConnectFailure(f'Connection reset by peer: {text}')
     kinds = {404: exceptions.NotFoundException, 409: exceptions.ConflictException, 403: exceptions.ForbiddenException}
     problem = kinds.get(status, exceptions.HttpException)(message=text)
     problem.status_code = status
@@ -84,6 +88,7 @@ class FakeCloud:
         self.full: set[tuple[str, str]] = set()
         self.zones = ['nova']
         self.volume_status = 'available'
+        self.cut = (0.0, 0.0)  # from when until when no request reaches the cloud
         self.versions: dict[str, tuple[int, int]] = {}
         self.volume_quotas: dict[str, Any] = {}
         self.types: list[Item] = []
@@ -120,6 +125,8 @@ class FakeCloud:
         """Count, inject faults, carry out."""
         with self.lock:
             self.calls[call] += 1
+            if self.cut[0] <= self.clock.time < self.cut[1]:
+                raise error(0, 'no route')
             fault = next((f for f in self.faults if f.call == call and f.count > 0), None)
             if fault and fault.skip:
                 fault.skip -= 1

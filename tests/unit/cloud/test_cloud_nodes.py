@@ -132,16 +132,26 @@ MADE = (
 
 
 @pytest.mark.parametrize('call', MADE)
-@pytest.mark.parametrize('status', [504, 503])
+@pytest.mark.parametrize('status', [504, 503, 429, 0])
 def test_lost_and_refused_answers_double_nothing(tmp_path: Path, call: str, status: int) -> None:
     fake = FakeCloud(boot=5)
-    fake.faults = [Fault(call, status, after=status == 504)]
+    fake.faults = [Fault(call, status, after=status in (504, 0))]
     nodes.present(fake.cloud, request(tmp_path, fake))
     assert sorted(own(fake)) == [OWN.node(0), OWN.node(1)]
     assert len(fake.kinds['floating_ip']) == 2
     for kind in ('router', 'security_group', 'key_pair', 'subnet'):
         assert len(fake.kinds[kind]) == 1, kind
     assert len(fake.kinds['network']) == 2
+
+
+@pytest.mark.parametrize('start', [0.0, 1.0, 5.0, 20.0, 31.0])
+def test_a_network_that_is_cut_for_half_a_minute_is_outlasted(tmp_path: Path, start: float) -> None:
+    fake = FakeCloud(boot=30)
+    fake.cut = (start, start + 30)
+    nodes.present(fake.cloud, request(tmp_path, fake))
+    assert sorted(own(fake)) == [OWN.node(0), OWN.node(1)]
+    assert len(fake.kinds['floating_ip']) == 2
+    assert fake.clock.time > start + 30
 
 
 @pytest.mark.parametrize(
