@@ -133,15 +133,22 @@ def look(
     first one is raised: login, network or cloud are at fault.
     """
     wanted = tuple(kinds)
+
+    def ask(kind: Kind) -> tuple[Resource, ...] | str | Problem:
+        return _part(cloud, kind, clock)
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix='inventory') as pool:
-        parts = list(pool.map(lambda kind: _part(cloud, kind, clock), wanted))
-    found = {kind.name: part for kind, part in zip(wanted, parts, strict=True)}
+        # one kind of each service first: all others would ask for its version as well, at the same time
+        first = tuple({kind.service: kind for kind in wanted}.values())
+        order = (first, tuple(kind for kind in wanted if kind not in first))
+        parts = {kind.name: part for some in order for kind, part in zip(some, pool.map(ask, some), strict=True)}
+    found = {kind.name: parts[kind.name] for kind in wanted}
     problems = {name: part for name, part in found.items() if isinstance(part, Problem)}
-    if problems and not any(isinstance(part, tuple) for part in parts):
+    if problems and not any(isinstance(part, tuple) for part in found.values()):
         raise next(iter(problems.values()))
     seen = Inventory(
         project_id=cloud.project_id,
-        resources=tuple(resource for part in parts if isinstance(part, tuple) for resource in part),
+        resources=tuple(resource for part in found.values() if isinstance(part, tuple) for resource in part),
         missing={name: part for name, part in found.items() if isinstance(part, str)},
         unseen={name: problem.reason for name, problem in problems.items()},
     )

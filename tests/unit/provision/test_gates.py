@@ -1,0 +1,104 @@
+"""The gates of provisioning and purge: calls and virtual seconds of the unmodified product on the imagined cloud.
+
+Each case begins with a login, as a command does. Numbers of others: doc/nodes.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scenario
+from cloudsim.cloud import Cloud
+from cloudsim.probe import Probe
+from cloudsim.store import Settings
+from meters import Cost, measure
+
+from scs_ci.cloud import connect, nodes, purge
+
+pytestmark = pytest.mark.unit
+
+RUN = '7f3a1b2c-5d6e-4000-8000-000000000001'
+NODEPOOL_50 = (662, 119.0)  # calls and seconds of nodepool 11 for 50 nodes with floating IP at 200 ms
+
+
+def provision(cloud: Cloud, place: Path, count: int) -> tuple[nodes.Result, Cost]:
+    def work() -> nodes.Result:
+        wish = scenario.request(place, RUN, cloud.turns, Probe(cloud), count)
+        return nodes.present(connect.connect('cloudsim'), wish)
+
+    return measure(cloud, work)
+
+
+def delete(cloud: Cloud, only: Any) -> tuple[purge.Result, Cost]:
+    def work() -> purge.Result:
+        connected = connect.connect('cloudsim')
+        return purge.Purge(connected, RUN, say=lambda *_: None, clock=cloud.turns, only=only).execute()
+
+    return measure(cloud, work)
+
+
+def test_g1_twenty_nodes_with_floating_ip(tmp_path: Path) -> None:
+    cloud = Cloud(Settings(rtt=0.05, boot=30.0))
+    with cloud.open(tmp_path):
+        result, cost = provision(cloud, tmp_path, 20)
+    assert len({node.address for node in result.nodes}) == 20
+    assert {node.host_keys_from for node in result.nodes} == {'console'}
+    assert cost.same_work <= 75, cost
+    assert cost.consoles == 20
+    assert cost.seconds <= 30 + 3, cost
+
+
+def test_g2_fifty_nodes_on_a_far_cloud(tmp_path: Path) -> None:
+    cloud = Cloud(Settings(rtt=0.2, boot=30.0))
+    with cloud.open(tmp_path):
+        _, cost = provision(cloud, tmp_path, 50)
+    calls, seconds = NODEPOOL_50
+    assert cost.same_work <= 0.25 * calls, cost
+    assert cost.seconds <= 0.35 * seconds, cost
+
+
+def test_g3_converged_call(tmp_path: Path) -> None:
+    cloud = Cloud()
+    with cloud.open(tmp_path):
+        costs = []
+        for count in (1, 50):
+            provision(cloud, tmp_path, count)
+            costs.append(provision(cloud, tmp_path, count)[1])
+    assert costs[0].calls == costs[1].calls
+    assert costs[0].total <= 10, costs[0]
+
+
+def test_g4_fifty_nodes_gone(tmp_path: Path) -> None:
+    cloud = Cloud(Settings(rtt=0.05, delete=6.0))
+    empty = cloud.store.everything()
+    with cloud.open(tmp_path):
+        provision(cloud, tmp_path, 50)
+        result, cost = delete(cloud, purge.nodes_only)
+    assert result.kept == ()
+    assert cloud.store.everything() == empty
+    assert cost.total <= 2.5 * 50, cost
+    assert cost.seconds <= 6 + 3, cost
+
+
+def test_a_purge_costs_little_more_than_the_nodes(tmp_path: Path) -> None:
+    """It looks for everything that clusters can leave and proves the end: two lists of each of 14 kinds and login."""
+    cloud = Cloud(Settings(rtt=0.05, delete=6.0))
+    with cloud.open(tmp_path):
+        provision(cloud, tmp_path, 50)
+        _, cost = delete(cloud, purge.everything)
+    assert cost.starting('DELETE') <= 2 * 50 + 6, cost
+    assert cost.total <= 3 * 50, cost
+    assert cost.seconds <= 6 + 3, cost
+
+
+def test_calls_do_not_depend_on_luck(tmp_path: Path) -> None:
+    costs = []
+    for number in range(2):
+        cloud = Cloud()
+        place = tmp_path / str(number)
+        place.mkdir()
+        with cloud.open(place):
+            costs.append((provision(cloud, place, 5)[1], delete(cloud, purge.everything)[1]))
+    assert costs[0] == costs[1]
