@@ -89,6 +89,8 @@ class Booter:
 
     def wait(self, wanted: Mapping[str, Group], ground: Callable[[], Ground]) -> dict[str, Server]:
         """Until every wanted node is ACTIVE and has its addresses; the nodes by name. Otherwise a Problem says why."""
+        if self.blueprints:
+            self.site.clock.sleep(POLL)  # nothing of a server that was just requested is there yet, not even its port
         while True:
             servers = {s.id: s for s in plan.own_servers(self.site.servers(), self.site.mark.run)}
             self._adopt(wanted, servers.values())

@@ -14,7 +14,7 @@ from .marks import Mark
 from .model import Server
 
 THREADS = 10  # requests in flight: what nodepool found bearable for a cloud's API
-POLL = 2.0  # s between two lists; shorter ones slow Nova down more than they gain
+POLL = 2.5  # s between two lists; shorter ones slow Nova down more than they gain, longer ones wait in vain
 
 
 @dataclass(frozen=True)

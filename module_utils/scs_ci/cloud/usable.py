@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ..core import clock as clocks
 from ..core.errors import BootProblem, Problem
-from . import failures, plan, ssh
+from . import failures, parallel, plan, ssh
 from .boot import Booter
 from .handover import KNOWN_HOSTS
 from .keys import Key
 from .model import Node, Rejected, Server
 from .site import Site
+
+LOGINS = 30  # nodes that are tried at the same time: each is a machine of its own, the cloud is asked once per node
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Gate:
                 self.booter.nodes[name].trouble = problem.reason
                 return None
 
-        nodes = tuple(node for node in self.site.each(one, servers) if node)
+        nodes = tuple(node for node in parallel.each(one, servers, LOGINS, self.site.clock) if node)
         if failed:
             raise failures.together({name: failed[name] for name in servers if name in failed})
         return nodes

@@ -192,7 +192,7 @@ def test_dry_run_shows_choice_and_cost(fake: FakeCloud, call: Call) -> None:
     assert code == 0
     assert 'group node: SCS-2V-4-10 in any zone, Debian 12 (image Debian 12)' in out
     assert '  else SCS-4V-16 in any zone' in out
-    assert re.search(r'^\d+ requests \(.*2 servers.*; and a list of servers every 2 s', out, re.MULTILINE)
+    assert re.search(r'^\d+ requests \(.*2 servers.*; and a list of servers every 2\.5 s', out, re.MULTILINE)
     assert 'quota: 2 servers, 4 vCPUs, 8192 MiB of memory' in out
     assert '2 steps, nothing was changed' in out
     assert not fake.kinds['server']
