@@ -1,77 +1,162 @@
-"""Count what provisioning costs: requests and seconds for N nodes, for a converged second call, and for the purge.
+"""What provisioning costs, ours and others': requests and seconds for N nodes with floating IPs, again, and deleted.
 
-Run in a sandbox, with the environment `product`:
-    scs-sandbox exec -- python benchmarks/provision/measure.py sandbox 1 3
-Prints one line of JSON per N. Requests are counted in the client, so the cloud's own traffic is not among them.
+On the imagined cloud (virtual seconds; no root, no sandbox), with the environment `product`:
+    PYTHONPATH=module_utils python benchmarks/provision/measure.py imagined [N ...] [--collections DIR]
+In a sandbox (seconds of this machine; requests counted from the services' access logs):
+    scs-sandbox exec -- env PYTHONPATH=module_utils python benchmarks/provision/measure.py sandbox N [N ...]
+        --logs /var/lib/scs-sandbox/NAME/cloud/RegionOne/log [--collections DIR]
+DIR holds ansible_collections/openstack/cloud 2.6.0, e.g. of the wheel ansible 14.5.0, unpacked. Without it, only ours.
+Prints a table in Markdown, or with --json a line of JSON with everything.
 """
 
 from __future__ import annotations
 
-import collections
+import argparse
 import json
+import resource
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import others
+import playbooks
+import scenario
+from cloudsim.cloud import Cloud
+from cloudsim.probe import Probe
+from cloudsim.store import Settings
+from meters import Cost, measure
 
 from scs_ci.cloud import connect, nodes, purge
-from scs_ci.cloud.connect import Cloud
-from scs_ci.cloud.marks import Mark
-from scs_ci.cloud.model import Group, Topology
+from scs_ci.cloud.ssh import NetworkProbe
+from scs_ci.core.clock import SystemClock
+from scs_ci.core.naming import new_run_id
+
+RUN = str(uuid.UUID(int=0x7F3A1B2C5D6E40008000000000000001))
+# Calls and seconds of nodepool 11.0.0's driver, measured by the authors of doc/nodes.md's source on a fake with the
+# same times: its launcher needs ZooKeeper and is not run here.
+NODEPOOL = {
+    ('provision', 20, 0.05): (277, 42.0),
+    ('provision', 50, 0.05): (594, 55.8),
+    ('provision', 50, 0.2): (662, 119.0),
+    ('delete', 50, 0.05): (216, 15.5),
+}
+CASES = ((1, 0.05), (20, 0.05), (50, 0.05), (50, 0.2), (1000, 0.05))
+MOST_SERIAL = 20  # nodes that the others are measured with: their cost is the same for each node
 
 
-class Meter:
-    """Requests by method, and the time, of one piece of work."""
+class Line(NamedTuple):
+    """One line of the table."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self.methods: collections.Counter[str] = collections.Counter()
-        cloud.sdk.session.session.hooks['response'].append(
-            lambda answer, **_: self.methods.update([answer.request.method])
-        )
-
-    def measure(self, work: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
-        self.methods.clear()
-        start = time.monotonic()
-        result = work()
-        seconds = round(time.monotonic() - start, 1)
-        return result, {'calls': sum(self.methods.values()), 'seconds': seconds, **dict(self.methods)}
+    case: str
+    who: str
+    calls: int
+    seconds: float
 
 
-def one(name: str, count: int) -> dict[str, Any]:
-    """All measurements for `count` nodes."""
-    mark = Mark(str(uuid.uuid4()), 'benchmark', '2099-01-01T00:00:00Z')
-    cloud = connect.connect(name)
-    meter = Meter(cloud)
-    with tempfile.TemporaryDirectory() as directory:
-        request = nodes.Request(mark, Topology((Group(count=count),)), Path(directory))
-        try:
-            made, first = meter.measure(lambda: nodes.present(cloud, request))
-            _, again = meter.measure(lambda: nodes.present(cloud, request))
-        finally:
-            result, gone = meter.measure(lambda: purge.Purge(cloud, mark.run, say=lambda *_: None).execute())
-    slowest = {
-        phase: max(node.seconds[phase] for node in made.nodes) for phase in ('requested', 'active', 'address', 'ssh')
-    }
-    return {
-        'nodes': count,
-        'provision': first,
-        'slowest': slowest,
-        'converged': again,
-        'purge': gone,
-        'purge_calls_per_node': round(gone['calls'] / count, 2),
-        'leftovers': len(result.kept),
-    }
+def ours(cloud: Cloud, place: Path, count: int) -> dict[str, Cost]:
+    """Each with a login, as a command does. `ready` includes host keys from the console and SSH."""
+
+    def provision() -> nodes.Result:
+        wish = scenario.request(place, RUN, cloud.turns, Probe(cloud), count)
+        return nodes.present(connect.connect('cloudsim'), wish)
+
+    def delete(only: purge.Only) -> purge.Result:
+        worker = purge.Purge(connect.connect('cloudsim'), RUN, say=lambda *_: None, clock=cloud.turns, only=only)
+        return worker.execute()
+
+    with cloud.open(place):
+        costs = {'provision': measure(cloud, provision)[1], 'again': measure(cloud, provision)[1]}
+        costs['delete'] = measure(cloud, lambda: delete(purge.nodes_only))[1]
+        measure(cloud, provision)
+        costs['purge'] = measure(cloud, lambda: delete(purge.everything))[1]
+    return costs
+
+
+def imagined(counts: list[int], collections: Path | None) -> Iterator[Line]:
+    """The table of the imagined cloud; counts: only these numbers of nodes, all cases when empty."""
+    module = others.collection(collections) if collections else None
+    for count, rtt in [case for case in CASES if not counts or case[0] in counts]:
+        settings = Settings(rtt=rtt, boot=30.0, delete=6.0)
+        with tempfile.TemporaryDirectory() as place:
+            mine = ours(Cloud(settings), Path(place), count)
+            rows = (
+                others.costs(lambda s=settings: Cloud(s), Path(place), module, count)
+                if module and count <= MOST_SERIAL
+                else {}
+            )  # type: ignore[misc]
+        for work, cost in mine.items():
+            case = f'{work} {count}, RTT {rtt * 1000:.0f} ms'
+            yield Line(case, 'scs-ci', cost.total, cost.seconds)
+            if cost.consoles:
+                yield Line(case, 'scs-ci without host keys', cost.same_work, cost.seconds)
+            for way, found in rows.items():
+                if work in found:
+                    yield Line(case, f'openstack.cloud {others.VERSION}, {way}', found[work].total, found[work].seconds)
+            if known := NODEPOOL.get((work, count, rtt)):
+                yield Line(case, 'nodepool 11.0.0', *known)
+
+
+def sandbox(name: str, counts: list[int], logs: Path, collections: Path | None) -> Iterator[Line]:
+    """The table of a real cloud."""
+    counter, cloud = playbooks.Logs(logs), connect.connect(name)
+    for count in counts:
+        run = new_run_id()
+        with tempfile.TemporaryDirectory() as directory:
+            place = Path(directory)
+            wish = scenario.request(place, run, SystemClock(), NetworkProbe(), count)
+            found: dict[str, dict[str, playbooks.Measured]] = {'scs-ci': {}}
+            try:
+                for work in ('provision', 'again'):
+                    _, found['scs-ci'][work] = counter.measure(lambda w=wish: nodes.present(connect.connect(name), w))  # type: ignore[misc]
+            finally:
+                worker = purge.Purge(connect.connect(name), run, say=lambda *_: None)
+                _, found['scs-ci']['delete'] = counter.measure(worker.execute)
+            if collections:
+                forms = playbooks.measured(cloud, counter, place, collections, count)
+                found |= {f'openstack.cloud {others.VERSION}, {form}': works for form, works in forms.items()}
+        for work in ('provision', 'again', 'delete'):
+            for who, works in found.items():
+                yield Line(f'{work} {count}', who, works[work].calls, works[work].seconds)
+
+
+def table(lines: Iterator[Line]) -> None:
+    """Print lines as they come, each with its ratio to ours of the same case."""
+    print('| case | who | calls | s | calls, ours = 1 | s, ours = 1 |\n|---|---|---|---|---|---|', flush=True)
+    own: dict[str, Line] = {}
+    for line in lines:
+        mine = own.setdefault(line.case, line)
+        ratios = f'{line.calls / mine.calls:.1f} | {line.seconds / mine.seconds:.1f}'
+        print(f'| {line.case} | {line.who} | {line.calls} | {line.seconds:.1f} | {ratios} |', flush=True)
+    print(f'\nmost memory of this process: {peak()} MiB')
+
+
+def peak() -> int:
+    """Most memory that this process ever had, in MiB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def main() -> int:
-    if len(sys.argv) < 3 or not all(word.isdigit() and int(word) for word in sys.argv[2:]):
-        print('usage: measure.py CLOUD N [N ...]', file=sys.stderr)
-        return 2
-    for count in map(int, sys.argv[2:]):
-        print(json.dumps(one(sys.argv[1], count)), flush=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('where', help='imagined, or the name of a cloud')
+    parser.add_argument('counts', nargs='*', type=int, help='numbers of nodes, on a real cloud')
+    parser.add_argument('--collections', type=Path, help='directory with ansible_collections/openstack/cloud')
+    parser.add_argument('--logs', type=Path, help='directory of the access logs of the services')
+    parser.add_argument('--json', action='store_true', help='one line of JSON instead of the table')
+    words = parser.parse_args()
+    if words.where == 'imagined':
+        lines = imagined(words.counts, words.collections)
+    elif words.counts and words.logs:
+        lines = sandbox(words.where, words.counts, words.logs, words.collections)
+    else:
+        parser.error('a real cloud needs numbers of nodes and --logs')
+    if words.json:
+        found = [line._asdict() for line in lines]
+        print(json.dumps({'lines': found, 'MiB': peak()}))
+    else:
+        table(lines)
     return 0
 
 
