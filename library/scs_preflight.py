@@ -31,6 +31,10 @@ options:
     description: Versions of the clusters to plan for when there is no run directory, for example V(v1.34.7).
     type: list
     elements: str
+  upgraded:
+    description: Versions to which such clusters are upgraded when there is no run directory.
+    type: list
+    elements: str
   topology:
     description: As in M(scs_nodes).
     type: dict
@@ -101,6 +105,7 @@ SPEC = {
     **door.TOPOLOGY,
     'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
     'kubernetes': {'type': 'list', 'elements': 'str'},
+    'upgraded': {'type': 'list', 'elements': 'str'},
     'seconds': {'type': 'float', 'default': 6600.0},
 }
 
@@ -110,7 +115,7 @@ def main() -> None:
         argument_spec=SPEC,
         supports_check_mode=True,
         required_one_of=[('run_dir', 'run_id')],
-        mutually_exclusive=[('run_dir', 'run_id'), ('run_dir', 'kubernetes')],
+        mutually_exclusive=[('run_dir', 'run_id'), ('run_dir', 'kubernetes'), ('run_dir', 'upgraded')],
     )
     try:
         result = door.run_preflight(module.params)

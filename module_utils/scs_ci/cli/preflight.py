@@ -17,6 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     cloud_options.add_topology(parser)
     parser.add_argument('--kubernetes', action='append', default=[], metavar='VERSION',
                         help='without --run: version of a cluster to plan for, e.g. v1.34.7 (repeatable)')  # fmt: skip
+    parser.add_argument('--upgraded', action='append', default=[], metavar='VERSION',
+                        help='without --run: version to which such a cluster is upgraded (repeatable)')  # fmt: skip
     parser.add_argument('--seconds', type=positive, default=preflight.SECONDS, metavar='S',
                         help='how long the run may last, its cleanup included (default: %(default)g)')  # fmt: skip
     add_json(parser)
@@ -33,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if not chosen.cloud:
         raise UsageProblem('cannot check', 'a cloud', 'neither --cloud nor --run given', 'name one of clouds.yaml')
     cloud = connect.connect(chosen.cloud)
-    asked = preflight.Options(chosen.public_key, chosen.seconds)
+    asked = preflight.Options(chosen.public_key, chosen.seconds, tuple(options.upgraded))
     found = preflight.check(cloud, options.run_id or new_run_id(), chosen.topology, options.kubernetes, asked)
     if options.json:
         cloud_options.print_json(found.data())

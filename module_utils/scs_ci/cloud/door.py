@@ -104,7 +104,7 @@ def run_preflight(parameters: Mapping[str, Any]) -> dict[str, Any]:
         }
     cloud = connect.connect(_cloud(chosen, parameters))
     versions = list(parameters.get('kubernetes') or ())
-    asked = preflight.Options(chosen.public_key, chosen.seconds)
+    asked = preflight.Options(chosen.public_key, chosen.seconds, tuple(parameters.get('upgraded') or ()))
     found = preflight.check(cloud, _run_id(parameters), chosen.topology, versions, asked)
     problem = found.problem()
     failure = {'failed': True, 'msg': str(problem), 'verdict': problem.verdict} if problem else {}

@@ -42,10 +42,14 @@ ADVICE = 'free what is not needed, have the quota raised, or ask for less; nothi
 
 @dataclass(frozen=True)
 class Options:
-    """public_key: a file, None for one of the run; seconds: how long the run may last, its cleanup included."""
+    """public_key: a file, None for one of the run; seconds: how long the run may last, its cleanup included.
+
+    upgraded: Kubernetes versions to which clusters are upgraded later; empty where none is.
+    """
 
     public_key: Path | None = None
     seconds: float = SECONDS
+    upgraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def check(
         offered = offer(cloud)
         external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
         limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
-    rows, chosen = evaluate(run, topology, kubernetes, _observed(run, offered, limits, before))
+    rows, chosen = evaluate(run, topology, kubernetes, _observed(run, offered, limits, before), options.upgraded)
     hosts = {urlsplit(address).netloc: name for name, address in soundness.endpoints(cloud).items()}
     everything = (*rows, *_key_row(options.public_key), *sound, *pulse.rows(heart.answers, hosts))
     return Preflight(tuple(_held(row, before) for row in everything), chosen, before)
@@ -136,13 +140,13 @@ def _key_row(public_key: Path | None) -> list[Row]:
 
 
 def evaluate(
-    run: str, topology: Topology, kubernetes: Sequence[str], seen: Observed
+    run: str, topology: Topology, kubernetes: Sequence[str], seen: Observed, upgraded: Sequence[str] = ()
 ) -> tuple[list[Row], dict[str, str]]:
     """Rows and choices; pure. No shortfall hides another: what cannot be chosen is left out of the sums."""
     checker = _Checker(seen)
     need = quota.ground(topology, seen.have) if topology.count() else NOTHING
     need += checker.groups(topology, names(run).prefix)
-    need += checker.clusters(topology, kubernetes)
+    need += checker.clusters(topology, kubernetes, upgraded)
     if any(group.floating_ip and group.count for group in topology.groups) or kubernetes:
         checker.choice('external network', lambda: choose.external_network(seen.offer.networks, topology.external))
     if topology.network:
@@ -205,9 +209,9 @@ class _Checker:
                 need += quota.group(group, flavor, image, missing)
         return need
 
-    def clusters(self, topology: Topology, kubernetes: Sequence[str]) -> Vector:
+    def clusters(self, topology: Topology, kubernetes: Sequence[str], upgraded: Sequence[str]) -> Vector:
         wish, images = topology.clusters, list[Image]()
-        for version in dict.fromkeys(kubernetes):
+        for version in dict.fromkeys((*kubernetes, *upgraded)):
             name = wish.image.format(version=version)
             found = self.choice(f'cluster image {version}', partial(choose.named_image, name, self.seen.offer.images))
             images += [found] if found else []
@@ -220,7 +224,9 @@ class _Checker:
         if not flavor:
             return NOTHING
         sizes = [choose.root_volume(flavor, image, wish.flavor) for image in images]
-        return quota.clusters(wish, flavor, max(sizes, default=0), len(kubernetes))
+        # an upgrade makes each new machine before it deletes the old one
+        most = dataclasses.replace(wish, workers=wish.workers + bool(upgraded))
+        return quota.clusters(most, flavor, max(sizes, default=0), len(kubernetes))
 
     def zones(self, topology: Topology) -> None:
         states = {zone.name: zone.available for zone in self.seen.offer.zones}

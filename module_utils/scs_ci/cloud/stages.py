@@ -48,7 +48,7 @@ def run_preflight(directory: RunDirectory, options: Options) -> Record:
 
     def body(state: StageRun) -> None:
         cloud = _connect(directory, options)
-        asked = preflight.Options(options.public_key, options.seconds)
+        asked = preflight.Options(options.public_key, options.seconds, _upgraded(directory))
         found = preflight.check(cloud, directory.info.id, options.topology, _kubernetes(directory), asked)
         if found.inventory and not (directory.path / BEFORE).exists():
             # a run that is continued keeps its first picture: the second one would show its own nodes as given
@@ -168,3 +168,8 @@ def _connect(directory: RunDirectory, options: Options) -> Cloud:
 def _kubernetes(directory: RunDirectory) -> list[str]:
     """Versions of the clusters that will be created."""
     return [version.kubernetes for version in directory.plan().versions if 'deploy' in version.stages]
+
+
+def _upgraded(directory: RunDirectory) -> tuple[str, ...]:
+    """Versions to which they are upgraded."""
+    return tuple(version.upgraded for version in directory.plan().versions if version.upgraded)

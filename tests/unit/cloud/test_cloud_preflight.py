@@ -138,6 +138,17 @@ def test_clusters_one_by_one_or_together(parallel: int, clusters: int) -> None:
     assert rows['ports'].need == clusters * (5 + 2 + 1)
 
 
+def test_an_upgrade_needs_the_image_of_its_target_and_a_machine_more() -> None:
+    wish = Topology((Group(count=0),), clusters=ClusterWish(control_planes=1, workers=2))
+    observed = Observed(OFFER, AMPLE)
+    found, _ = preflight.evaluate(RUN, wish, ('v1.34.7',), observed, ('v1.35.2',))
+    rows = {row.subject: row for row in found}
+    assert shortfalls(rows) == {'cluster image v1.35.2'}
+    assert rows['servers'].need == 4
+    again, _ = preflight.evaluate(RUN, wish, ('v1.34.7',), observed, ('v1.34.7',))
+    assert shortfalls({row.subject: row for row in again}) == set()
+
+
 def test_no_cluster_needs_no_load_balancer_service() -> None:
     assert shortfalls(evaluate(Topology(), limits={**AMPLE, 'load_balancers': 'no load balancer service'})) == set()
 
