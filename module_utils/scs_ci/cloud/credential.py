@@ -14,6 +14,7 @@ from ..core.naming import names
 from ..core.run import timestamp
 from . import connect, credential_file, failures, inventory, retry
 from .connect import Cloud
+from .credential_file import Inside
 from .inventory import BY_NAME, Resource
 from .marks import Mark
 from .owned import Filter
@@ -80,7 +81,7 @@ def present(cloud: Cloud, wish: Wish, *, check: bool = False, clock: Clock | Non
     needed = clock.now() + datetime.timedelta(seconds=wish.timeout)
     reason = why_new(existing, inside, needed, wish.roles) or _refused(cloud, wish.file)
     if not reason:
-        found = next(one for one in existing if one.id == inside)
+        found = next(one for one in existing if one.id == inside.id)
         expires = timestamp(found.expires) if found.expires else ''
         return Credential(found.id, wish.name, expires, wish.roles, str(wish.file))
     expires = timestamp(max(needed + MARGIN, datetime.datetime.fromisoformat(wish.mark.expires)))
@@ -118,19 +119,20 @@ def chosen_roles(wanted: Iterable[str], held: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(chosen))
 
 
-def why_new(existing: Iterable[Existing], inside: str, needed: datetime.datetime, roles: tuple[str, ...]) -> str:
+def why_new(existing: Iterable[Existing], inside: Inside, needed: datetime.datetime, roles: tuple[str, ...]) -> str:
     """Why a new credential has to be made; empty when that of the file will do. Pure."""
     there = {one.id: one for one in existing}
     if not there:
         return 'there is none'
-    if not inside or inside not in there:
+    if not inside.id or inside.id not in there:
         # Keystone tells a secret once: without the file nobody can use the credential
         return 'its secret is not in the file'
-    found = there[inside]
+    found = there[inside.id]
     if found.expires and found.expires <= needed:
         return f'it expires {timestamp(found.expires)}, and is needed until {timestamp(needed)}'
-    if tuple(sorted(found.roles)) != roles:
-        return f'its roles are {", ".join(sorted(found.roles))}'
+    # Keystone lists what roles imply as well, so there may be more than were asked for
+    if inside.roles != roles or not set(roles) <= set(found.roles):
+        return f'it was made with roles {", ".join(inside.roles or found.roles)}'
     return ''
 
 
@@ -165,7 +167,7 @@ def _new(cloud: Cloud, wish: Wish, old: list[str], expires: str, reason: str, cl
         _revoke(cloud, identity, clock)  # its name is taken, and nobody has its secret
     made = _create(cloud, wish, expires, clock)
     try:
-        credential_file.write(wish.file, cloud, wish.mark.run, made.id, made.secret)
+        credential_file.write(wish.file, cloud, wish.mark.run, Inside(made.id, wish.roles), made.secret)
         connect.connect(cloud.name, wish.file)
     except BaseException:
         # whoever gets no file must not leave a credential that nobody can use

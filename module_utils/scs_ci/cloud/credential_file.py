@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from .connect import Cloud
 
 # Only a file that begins so is replaced or removed: a path that was mistyped must not cost anybody's clouds.yaml.
 HEAD = '# scs-ci: application credential of run '
+# Which roles were asked for: Keystone lists those that they imply as well.
+ROLES = '# roles: '
 # What leads to the cloud besides the credential itself; everything else of an entry is for people.
 KEPT = ('region_name', 'interface', 'identity_api_version', 'cacert', 'verify', 'api_timeout')
 OVERRIDE = '_endpoint_override'
@@ -25,32 +28,42 @@ def demand_ours(path: Path) -> None:
         )
 
 
-def read(path: Path, cloud: str) -> str:
-    """Id of the credential in the file; empty when there is none for this cloud."""
+@dataclass(frozen=True)
+class Inside:
+    """What a file says of its credential, without the secret. Empty where there is none for the cloud."""
+
+    id: str = ''
+    roles: tuple[str, ...] = ()
+
+
+def read(path: Path, cloud: str) -> Inside:
+    """The credential for this cloud in the file."""
     import yaml
 
+    text = _text(path) or ''
     try:
-        content = yaml.safe_load(_text(path) or '')
+        content = yaml.safe_load(text)
     except yaml.YAMLError:
-        return ''  # half a file, or edited: the credential in it is of no use
+        return Inside()  # half a file, or edited: the credential in it is of no use
     found: Any = content
     for key in ('clouds', cloud, 'auth', 'application_credential_id'):
         found = found.get(key) if isinstance(found, dict) else None
-    return str(found or '')
+    told = next((line for line in text.splitlines() if line.startswith(ROLES)), ROLES)
+    return Inside(str(found or ''), tuple(told.removeprefix(ROLES).split()))
 
 
-def write(path: Path, cloud: Cloud, run: str, identity: str, secret: str) -> None:
+def write(path: Path, cloud: Cloud, run: str, inside: Inside, secret: str) -> None:
     """Mode 0600 from the first byte, in a directory that is made with 0700."""
     import yaml
 
-    content = yaml.safe_dump({'clouds': {cloud.name: entry(cloud.sdk.config.config, identity, secret)}})
+    content = yaml.safe_dump({'clouds': {cloud.name: entry(cloud.sdk.config.config, inside.id, secret)}})
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ToolProblem(
             'cannot make', f'directory {path.parent}', error.strerror or str(error), 'name another file'
         ) from error
-    write_atomic(path, f'{HEAD}{run}\n{content}', 0o600)
+    write_atomic(path, f'{HEAD}{run}\n{ROLES}{" ".join(inside.roles)}\n{content}', 0o600)
 
 
 def entry(config: dict[str, Any], identity: str, secret: str) -> dict[str, Any]:

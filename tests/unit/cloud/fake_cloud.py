@@ -488,7 +488,9 @@ class _Identity(_Part):
         def work() -> Item:
             if name in self.fake.names('application_credential'):
                 raise error(409, f'duplicate name {name}')
-            made = self.fake.add('application_credential', name, **body)
+            roles = body.pop('roles')
+            implied = [{'name': 'reader'}] if {'name': 'member'} in roles else []
+            made = self.fake.add('application_credential', name, roles=[*roles, *implied], **body)
             # Keystone tells the secret in this answer and never again
             return Item(**{**vars(made), 'secret': f'secret-of-{made.id}'})
 

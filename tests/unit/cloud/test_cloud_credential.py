@@ -18,6 +18,7 @@ from scs_ci.cli import main
 from scs_ci.cloud import connect, credential, door_credential, purge
 from scs_ci.cloud.connect import Cloud
 from scs_ci.cloud.credential import Existing, Wish
+from scs_ci.cloud.credential_file import Inside
 from scs_ci.cloud.marks import Mark
 from scs_ci.core.errors import CredentialProblem, Problem, UsageProblem
 from scs_ci.core.naming import names
@@ -82,7 +83,11 @@ def test_made_restricted_with_few_roles_and_beyond_the_timeout(fake: FakeCloud, 
     assert made.changed
     one = there(fake)[made.id]
     assert one.unrestricted is False
-    assert one.roles == [{'name': 'load-balancer_member'}, {'name': 'member'}]
+    assert one.roles == [
+        {'name': 'load-balancer_member'},
+        {'name': 'member'},
+        {'name': 'reader'},
+    ]  # the last is implied
     assert one.expires_at == made.expires == '2026-11-25T12:00:00Z'
     assert one.description == MARK.description()
     assert present(fake, wish(tmp_path, timeout=12 * 3600)).expires == '2026-11-25T13:00:00Z'
@@ -188,11 +193,13 @@ def test_roles_are_those_of_the_login() -> None:
 
 def test_why_new_is_a_pure_decision() -> None:
     now = datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC)
-    good = Existing('a', now + datetime.timedelta(seconds=1), ('member',))
-    assert credential.why_new([good], 'a', now, ('member',)) == ''
-    assert credential.why_new([dataclasses.replace(good, expires=None)], 'a', now, ('member',)) == ''
-    assert credential.why_new([dataclasses.replace(good, expires=now)], 'a', now, ('member',)) != ''
-    assert credential.why_new([good], 'b', now, ('member',)) == 'its secret is not in the file'
+    good, file = Existing('a', now + datetime.timedelta(seconds=1), ('member', 'reader')), Inside('a', ('member',))
+    assert credential.why_new([good], file, now, ('member',)) == ''
+    assert credential.why_new([dataclasses.replace(good, expires=None)], file, now, ('member',)) == ''
+    assert credential.why_new([dataclasses.replace(good, expires=now)], file, now, ('member',)) != ''
+    assert credential.why_new([good], Inside('b'), now, ('member',)) == 'its secret is not in the file'
+    assert 'made with roles member' in credential.why_new([good], file, now, ('reader',))
+    assert 'made with roles' in credential.why_new([good], Inside('a', ('admin',)), now, ('admin',))
 
 
 def test_revoked_with_its_file_and_by_the_purge(fake: FakeCloud, tmp_path: Path) -> None:
