@@ -21,7 +21,11 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
 # Everything here takes seconds on an idle machine; a machine that tests is not idle.
 SECONDS = 600
-KILLED_AFTER = ('network', 'requested', 'address')  # words of progress after which a call is killed
+# Words of progress after which a call is killed.
+KILLED_AFTER = ('network', 'requested', 'address')
+# All faults at all points are tested on an imagined cloud (tests/unit/provision); here one of each kind is for every
+# change, to see that a real one behaves the same, and the others for who asks: -m long tests/integration/cloud
+LONG = pytest.mark.long
 
 
 @dataclass
@@ -130,8 +134,13 @@ def test_dry_run_makes_nothing(cloud: Cloud) -> None:
     'fault',
     [
         {'service': 'nova', 'method': 'POST', 'path': '/v2.1/servers$', 'status': 504, 'count': 1, 'after': True},
-        {'service': 'nova', 'method': 'POST', 'path': '/v2.1/servers$', 'status': 503, 'count': 2},
-        {'service': 'neutron', 'method': 'POST', 'path': '/floatingips', 'status': 504, 'count': 1, 'after': True},
+        pytest.param(
+            {'service': 'nova', 'method': 'POST', 'path': '/v2.1/servers$', 'status': 503, 'count': 2}, marks=LONG
+        ),
+        pytest.param(
+            {'service': 'neutron', 'method': 'POST', 'path': '/floatingips', 'status': 504, 'count': 1, 'after': True},
+            marks=LONG,
+        ),
     ],
     ids=['server lost', 'server refused', 'floating IP lost'],
 )
@@ -192,7 +201,10 @@ def _listen() -> None:
 
 @pytest.mark.parametrize(
     ('word', 'number'),
-    [*((word, signal.SIGKILL) for word in KILLED_AFTER), ('requested', signal.SIGINT)],
+    [
+        *(pytest.param(word, signal.SIGKILL, marks=[LONG] if word != 'requested' else []) for word in KILLED_AFTER),
+        ('requested', signal.SIGINT),
+    ],
     ids=lambda value: getattr(value, 'name', value),
 )
 def test_a_stopped_call_is_purged_without_leftovers(cloud: Cloud, word: str, number: signal.Signals) -> None:
