@@ -16,7 +16,7 @@ from cloudsim.store import Settings
 from cloudsim.wire import Body
 from meters import Cost, measure
 
-from scs_ci.cloud import connect, nodes, purge
+from scs_ci.cloud import connect, nodes, purge, retry
 from scs_ci.cloud.marks import Mark
 from scs_ci.cloud.model import Topology
 from scs_ci.core.naming import Names, names
@@ -63,6 +63,7 @@ class World:
 @contextlib.contextmanager
 def world(place: Path, settings: Settings | None = None, **changes: Any) -> Iterator[World]:
     """A world in which the project has things of others; fast servers, unless told otherwise."""
+    retry.CHANCE.seed(1)  # the same pauses at every run
     cloud = Cloud(settings or Settings(**{'boot': 3.0, 'delete': 1.0, **changes}))
     _foreign(cloud, names(RUN))
     before = frozenset(cloud.store.everything())
