@@ -175,6 +175,7 @@ groups:
 """
 
 
+@LONG
 def test_full_hosts_are_told_by_flavor_and_a_later_call_makes_everything(
     cloud: Cloud, faults: Callable[[Any], None], tmp_path: Path
 ) -> None:
