@@ -61,7 +61,9 @@ def test_a_member_of_etcd_of_three_is_lost(three: Run) -> None:
     node = sorted(nodes)[-1]
     three.ask_cluster('inside.apply(given["obj"])["kind"]', obj=thief(node, image))
     until(f'etcd-{node} gone or its node silent', LOSS, lambda: without_etcd(three, node))
-    done = three.deploy(*TOPOLOGY, *three.variables(apiServerLoadBalancer='octavia-ovn'), KubeadmControlPlane=20)
+    done = three.deploy(
+        *TOPOLOGY, *three.variables(apiServerLoadBalancer='octavia-ovn'), KubeadmControlPlane=20, Machines=20
+    )
     assert done.returncode == Exit.ERROR, done.stderr
     record = three.record()
     assert record['verdict'] == 'infrastructure', record['reason']
