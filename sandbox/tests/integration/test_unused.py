@@ -11,6 +11,7 @@ import pytest
 from cloud_world import CloudWorld
 
 from scs_sandbox import environments
+from scs_sandbox.services import unused
 
 pytestmark = pytest.mark.integration
 SANDBOX = Path(__file__).resolve().parents[2]
@@ -31,8 +32,6 @@ print(json.dumps({
 
 
 def test_tables_that_are_never_asked_for_exist_and_are_empty(cloud: CloudWorld) -> None:
-    from scs_sandbox.services import unused
-
     python = environments.openstack() / 'bin/python'
     done = subprocess.run([python, '-c', SCRIPT], cwd=SANDBOX, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
