@@ -109,7 +109,7 @@ PATTERNS: tuple[tuple[str, type[Problem], str], ...] = (
         'fix files and commands of the class: the console in must-gather has the whole message',
     ),
     (
-        r'^is lost: (the node has no pod of etcd|pod )',
+        r'^is lost: (the node has no pod of etcd|pod |nothing listens )',
         InfrastructureProblem,
         'delete the Machine of that node, Cluster API makes another one; the log of etcd, if any, is in must-gather',
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scs_ci.core import errors
-from scs_ci.deploy.diagnosis import deepest_first, problem
+from scs_ci.deploy.diagnosis import Complaint, deepest_first, problem
 from scs_ci.deploy.inside import in_cluster
 from scs_ci.plane.kube import Refused, Unreachable
 
@@ -180,7 +180,8 @@ OTHER = unhealthy('dial tcp 10.8.0.91:2380: connect: connection refused')
 @pytest.mark.parametrize('dumb', ['', 'etcd-a'])
 def test_the_other_members_tell_of_one_whose_node_is_silent(dumb: str) -> None:
     cluster = Witnesses('2026 no JSON\n[1]\n' + DEAD + CLOSED + OTHER, dumb)
-    found = deepest_first(in_cluster(cluster))  # type: ignore[arg-type]
+    down = Complaint('server c', 'Machine', 'node c was there and is silent; its host or kubelet is down', 0)
+    found = deepest_first([*in_cluster(cluster), down])  # type: ignore[arg-type]
     ended = problem('gave up on', 'KubeadmControlPlane of c', 'EtcdClusterHealthy=False', found, product=True)
     witness = 'etcd-b' if dumb else 'etcd-a'
     told = f'etcd member of node c: is lost: nothing listens on port 2380 of 10.8.0.9, says pod {witness}; node c: '
