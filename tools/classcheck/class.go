@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,14 +33,14 @@ type class struct {
 	templates []*unstructured.Unstructured
 	known     *definitions
 	// verdicts are the findings of objects that were validated, by content.
-	verdicts map[string]findings
+	verdicts *sync.Map
 	// refused is what the webhook of ClusterClasses answers.
 	refused []problem
 }
 
 // newClass finds the ClusterClass among the objects of a chart; nil when there is none that can be read.
 func newClass(objects []*unstructured.Unstructured, known *definitions) *class {
-	made := &class{known: known, verdicts: map[string]findings{}}
+	made := &class{known: known, verdicts: &sync.Map{}}
 	for _, object := range objects {
 		if object == nil {
 			continue

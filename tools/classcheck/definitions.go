@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -23,6 +24,7 @@ import (
 // definitions are the custom resources that an API server would know. Files are parsed when a kind in them is asked for:
 // parsing all 51 takes ten times as long as a stack needs.
 type definitions struct {
+	lock    sync.Mutex
 	files   map[string][]byte
 	parsed  map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition
 	schemas map[schema.GroupVersionKind]*compiled
@@ -90,6 +92,8 @@ func (d *definitions) add(definition *apiextensionsv1.CustomResourceDefinition) 
 
 // find returns the definition of a kind, or nil.
 func (d *definitions) find(kind schema.GroupKind) *apiextensionsv1.CustomResourceDefinition {
+	d.lock.Lock()
+	defer d.lock.Unlock()
 	if definition, ok := d.parsed[kind]; ok {
 		return definition
 	}
@@ -119,10 +123,13 @@ func served(definition *apiextensionsv1.CustomResourceDefinition) []string {
 
 // schema compiles the schema of one version, or returns nil when the definition has none of that name.
 func (d *definitions) schema(kind schema.GroupVersionKind) (*compiled, error) {
+	definition := d.find(kind.GroupKind())
+	d.lock.Lock()
+	defer d.lock.Unlock()
 	if known, ok := d.schemas[kind]; ok {
 		return known, nil
 	}
-	for _, version := range d.find(kind.GroupKind()).Spec.Versions {
+	for _, version := range definition.Spec.Versions {
 		if version.Name != kind.Version || !version.Served || version.Schema == nil {
 			continue
 		}

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"runtime"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,23 +46,42 @@ type pointFailure struct {
 // named finds the patch in what the patch engine says.
 var named = regexp.MustCompile(`for patch "([^"]+)": `)
 
-// evaluate does for every point what the webhook of Clusters and the topology controller do with a Cluster.
+// evaluate does for every point what the webhook of Clusters and the topology controller do with a Cluster, on all
+// processors: points know nothing of each other.
 func (c *class) evaluate(points []point, kubernetes string) []pointFailure {
-	found := []pointFailure{}
 	if c.object == nil {
-		return found
+		return []pointFailure{}
 	}
 	c.object.Status.Variables = c.definitionsOfVariables()
-	whole := c.object.Spec.Patches
-	for _, one := range points {
-		cluster, failures := c.admitted(one, kubernetes)
-		found = append(found, failures...)
-		if len(failures) == 0 {
-			found = append(found, c.patched(one.Name, cluster)...)
+	found := make([][]pointFailure, len(points))
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(points)) {
+		own := *c
+		own.object = c.object.DeepCopy()
+		own.templates = make([]*unstructured.Unstructured, len(c.templates))
+		for i, template := range c.templates {
+			own.templates[i] = template.DeepCopy()
 		}
-		c.object.Spec.Patches = whole
+		group.Go(func() {
+			for number := int(next.Add(1)) - 1; number < len(points); number = int(next.Add(1)) - 1 {
+				found[number] = own.point(points[number], kubernetes)
+			}
+		})
 	}
-	return found
+	group.Wait()
+	return append([]pointFailure{}, slices.Concat(found...)...)
+}
+
+// point evaluates one point; it leaves the patches of the class as they were.
+func (c *class) point(one point, kubernetes string) []pointFailure {
+	whole := c.object.Spec.Patches
+	defer func() { c.object.Spec.Patches = whole }()
+	cluster, failures := c.admitted(one, kubernetes)
+	if len(failures) > 0 {
+		return failures
+	}
+	return c.patched(one.Name, cluster)
 }
 
 // admitted is the Cluster of a point with defaults, or what the webhook of Clusters says against it.
@@ -223,11 +246,11 @@ func (c *class) verdict(object *unstructured.Unstructured) findings {
 	if err != nil {
 		return findings{{unreadable, "", err.Error()}}
 	}
-	known, ok := c.verdicts[string(key)]
-	if !ok {
-		known = c.known.validateCustom(object, served(definition))
-		c.verdicts[string(key)] = known
+	if known, ok := c.verdicts.Load(string(key)); ok {
+		return known.(findings)
 	}
+	known := c.known.validateCustom(object, served(definition))
+	c.verdicts.Store(string(key), known)
 	return known
 }
 
