@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 MINOR = '1.34'
 # The first time the specs are compiled, which takes minutes.
 SECONDS = 3000
-BUSYBOX = '[sig-node] Kubelet when scheduling a read only busybox container should not write to root filesystem'
-KNOWN = [f'{BUSYBOX} [LinuxOnly] [NodeConformance] [Conformance]']
+# Whole names of the specs that are waived.
+KNOWN: list[str] = []
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(SECONDS + 120)]
 
