@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scs_ci.core.outcome import Exit
+from known_findings import baseline
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = 'providers/openstack/example'
@@ -62,16 +62,10 @@ class Run:
         registry = ['--registry', f'{REGISTRY}/{repository}', '--ca', self.place.state / 'pki/bundle.crt']
         run = ['--run', self.directory]
         self.place.done('discover', *run, '--checkout', self.checkout, '--run-id', str(uuid.uuid4()))
-        baseline = ['--baseline', self._baseline()] if known else []
-        for words in (['check', *run, *baseline], ['build', *run], ['publish', *run, *registry]):
-            self.place.done(*words)
-
-    def _baseline(self) -> Path:
         file = self.directory.with_suffix('.known.json')
-        done = self.place.run('check', self.checkout, '--stack', STACK, '--format', 'json')
-        assert done.returncode == Exit.FAILED, f'nothing is known, so nothing needs a baseline: {done.stderr}'
-        file.write_text(done.stdout, encoding='utf-8')
-        return file
+        found = baseline(self.place.run, file, self.checkout, '--stack', STACK) if known else []
+        for words in (['check', *run, *found], ['build', *run], ['publish', *run, *registry]):
+            self.place.done(*words)
 
     def deploy(
         self, *more: str | Path, until: str = 'topology', patience: float = 0.5

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's import mode `importlib` does not
 
 from fault_runs import ROOT, Lab, Run, new_run

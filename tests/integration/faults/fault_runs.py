@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scs_ci.core.outcome import Exit
+from known_findings import baseline
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = 'providers/openstack/example'
@@ -169,17 +169,11 @@ class Run:
         self.lab.done('discover', *run, *checkout, '--run-id', self.id, '--cloud', 'sandbox', *chosen)
         self.lab.plane_up(*run)
         mirror = ['--charts', charts] if charts else []
-        baseline = ['--baseline', self._baseline(*mirror)] if known else []
-        for words in (['check', *run, *mirror, *baseline], ['build', *run]):
+        file, checked = self.place / 'known.json', [self.place / 'checkout', *mirror]
+        found = baseline(self.lab.call, file, *checked) if known else []
+        for words in (['check', *run, *mirror, *found], ['build', *run]):
             self.lab.done(*words)
         self.lab.done('publish', *run, *self.registry)
-
-    def _baseline(self, *mirror: str | Path) -> Path:
-        file = self.place / 'known.json'
-        done = self.lab.call('check', self.place / 'checkout', *mirror, '--format', 'json')
-        assert done.returncode == Exit.FAILED, 'nothing is known, so nothing needs a baseline'
-        file.write_text(done.stdout, encoding='utf-8')
-        return file
 
     @property
     def registry(self) -> list[str | Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 # pytest's import mode `importlib` does not; the lab and its runs are those of the tests of faults
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / 'faults'))
 
 from fault_runs import ROOT, Lab, Run, new_run
