@@ -82,6 +82,9 @@ class Rule:
     asks: bool = False
 
 
+# Where BASE has its class; the head of a class that has more: its spec begins in line 6.
+CLASS_TEMPLATE = 'cluster-class/templates/class.yaml'
+CLASS_HEAD = 'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n'
 # The smallest stack without a defect; examples change it.
 BASE: Mapping[str, str] = {
     'csctl.yaml': (
@@ -104,12 +107,31 @@ BASE: Mapping[str, str] = {
     'cluster-class/Chart.yaml': (
         'apiVersion: v2\nname: openstack-demo-1-34-cluster-class\ntype: application\nversion: v1\n'
     ),
-    'cluster-class/templates/class.yaml': (
+    CLASS_TEMPLATE: (
         'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\n'
         'metadata:\n  name: {{ .Release.Name }}-{{ .Chart.Version }}\n'
     ),
     'cluster-addon/cni/Chart.yaml': 'apiVersion: v2\nname: cni\ntype: application\nversion: v1\n',
 }
+
+
+def printed_class(
+    text: str,
+    *lines: int,
+    files: Mapping[str, str | None] | None = None,
+    answer: Mapping[str, Any] | None = None,
+) -> Example:
+    """An example whose class chart prints this text just as its template has it.
+
+    lines: where the rule must strike; files: further changes to BASE; answer: what classcheck said.
+    """
+    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
+    return Example(
+        {CLASS_TEMPLATE: text, **(files or {})},
+        {'cluster-class': source + text},
+        hits=tuple((CLASS_TEMPLATE, line) for line in lines),
+        answer=answer or {},
+    )
 
 
 def example_stack(example: Example) -> Stack:

@@ -11,9 +11,8 @@ from ..clusterclass import ClusterClass, Patch, cluster_classes
 from ..hits import at, nearest
 from ..model import Stack
 from ..paths import text_line
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 
-TEMPLATE = 'cluster-class/templates/class.yaml'
 ACTION = re.compile(r'\{\{(?P<left>-?)(?P<body>(?:`[^`]*`|"(?:\\.|[^"\\])*"|(?!\{\{|-?\}\})[^`"])*+)(?P<right>-?)\}\}')
 COMPARED = re.compile(r'\b(?:eq|ne)\s+\.(?P<name>\w+)\s+(?P<values>"[^"]*"(?:\s+"[^"]*")*)')
 PRINTED = re.compile(r'\{\{-?\s*\.(?P<name>\w+)\s*-?\}\}')
@@ -138,13 +137,11 @@ def _compared(stack: Stack, view: ClusterClass, patch: Patch, text: str, line: i
 
 
 def _example(condition: str, *lines: int, kind: str = 'string') -> Example:
-    text = (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-        f'    - name: lb\n      schema:\n        openAPIV3Schema:\n          type: {kind}\n'
+    spec = (
+        f'  variables:\n    - name: lb\n      schema:\n        openAPIV3Schema:\n          type: {kind}\n'
         f"          enum: [none, octavia-ovn]\n  patches:\n    - name: one\n      enabledIf: '{condition}'\n"
     )
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    return Example({TEMPLATE: text}, {'cluster-class': source + text}, hits=tuple((TEMPLATE, n) for n in lines))
+    return printed_class(CLASS_HEAD + spec, *lines)
 
 
 RULE = Rule(

@@ -10,10 +10,9 @@ from ..clusterclass import Variable, cluster_classes
 from ..hits import at
 from ..model import Stack
 from ..paths import text_line
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 from ..yamltext import Map, Node, Scalar
 
-TEMPLATE = 'cluster-class/templates/class.yaml'
 WORD = r'[\w./:-]*\w'
 # "(default: SCS-4V-8, …)", "(Default is 50)", "defaults to `x`"
 SAYS = re.compile(rf'\(\s*default(?:s to|\s*:| is)?\s+[`"\']?(?P<a>{WORD})|\bdefaults to\s+[`"\']?(?P<b>{WORD})', re.I)
@@ -56,14 +55,12 @@ def _said(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _example(kind: str, default: str, description: str, *lines: int) -> Example:
-    text = (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-        '    - name: a\n      schema:\n        openAPIV3Schema:\n'
+    spec = (
+        '  variables:\n    - name: a\n      schema:\n        openAPIV3Schema:\n'
         f'          type: {kind}\n          default: {default}\n'
         f'          description: |\n            What it is.\n            {description}\n'
     )
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    return Example({TEMPLATE: text}, {'cluster-class': source + text}, hits=tuple((TEMPLATE, n) for n in lines))
+    return printed_class(CLASS_HEAD + spec, *lines)
 
 
 RULE = Rule(

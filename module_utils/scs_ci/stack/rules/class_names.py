@@ -8,10 +8,9 @@ from ...core.records import Severity
 from ..clusterclass import GROUP
 from ..model import Stack
 from ..objects import Object, class_objects
-from ..rule import Example, Hit, Rule
+from ..rule import Example, Hit, Rule, printed_class
 
 INFRASTRUCTURE = 'infrastructure.cluster.x-k8s.io'
-TEMPLATE = 'cluster-class/templates/class.yaml'
 # Groups of the objects that a ClusterClass is made of end so; Cluster API forbids changes to most of their specs.
 OF_CLUSTER_API = f'.{GROUP}'
 
@@ -39,18 +38,12 @@ def _version(stack: Stack, found: Object) -> str:
     return found.name.removeprefix(base) if base and found.name.startswith(base) else ''
 
 
-def _printed(name: str, kind: str = 'OpenStackMachineTemplate', group: str = INFRASTRUCTURE) -> Example:
+def _printed(name: str, *lines: int, kind: str = 'OpenStackMachineTemplate', group: str = INFRASTRUCTURE) -> Example:
     text = (
         'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: openstack-demo-1-34-v0-sha.abc\n'
         f'---\napiVersion: {group}/v1beta1\nkind: {kind}\nmetadata:\n  name: {name}\n'
     )
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    return Example({TEMPLATE: text}, rendered={'cluster-class': source + text})
-
-
-def _bad(name: str, kind: str, group: str) -> Example:
-    made = _printed(name, kind, group)
-    return Example(made.files, made.rendered, hits=((TEMPLATE, 9),))
+    return printed_class(text, *lines)
 
 
 RULE = Rule(
@@ -60,8 +53,8 @@ RULE = Rule(
     motivation='The operator installs a release beside the former one; templates of the same name would be changed.',
     check=check,
     bad=(
-        _bad('openstack-demo-1-34-worker', 'OpenStackMachineTemplate', INFRASTRUCTURE),
-        _bad('ubuntu-capi-image-v1.34.7', 'Image', 'openstack.k-orc.cloud'),
+        _printed('openstack-demo-1-34-worker', 9),
+        _printed('ubuntu-capi-image-v1.34.7', 9, kind='Image', group='openstack.k-orc.cloud'),
     ),
     good=(_printed('openstack-demo-1-34-v0-sha.abc-worker'), Example()),
 )

@@ -8,10 +8,9 @@ from ...core.records import Severity
 from ..clusterclass import cluster_classes
 from ..hits import at
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 from ..yamltext import Map, Node, Scalar
 
-TEMPLATE = 'cluster-class/templates/class.yaml'
 # Types that a keyword says something about; it is silently ignored on others.
 TYPES = {
     'required': ('object',),
@@ -91,15 +90,8 @@ def _required(schema: Map, properties: Map, name: str) -> Iterator[tuple[Node, s
 
 
 def _example(schema: str, *hits: int) -> Example:
-    text = (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-        '    - name: disks\n      schema:\n        openAPIV3Schema:\n'
-    ) + schema
-    return Example(
-        {TEMPLATE: text},
-        {'cluster-class': '# Source: x/templates/class.yaml\n' + text},
-        hits=tuple((TEMPLATE, line) for line in hits),
-    )
+    head = '  variables:\n    - name: disks\n      schema:\n        openAPIV3Schema:\n'
+    return printed_class(CLASS_HEAD + head + schema, *hits)
 
 
 RULE = Rule(

@@ -11,12 +11,11 @@ from ..clusterclass import ClusterClass, Variable, cluster_classes
 from ..hits import at, nearest
 from ..model import Stack
 from ..paths import text_line
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 from ..treehash import ADDON_VALUES
 from ..yamltext import Map, Node, walk
 
 BUILTIN = 'builtin'
-TEMPLATE = 'cluster-class/templates/class.yaml'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -81,13 +80,8 @@ def _read_by_addons(stack: Stack, variable: Variable) -> bool:
     return any(re.search(rf'\b{re.escape(variable.name)}\b', stack.text(file)) for file in files)
 
 
-def _class(enabled_if: str) -> str:
+def _spec(enabled_if: str) -> str:
     return (
-        'apiVersion: cluster.x-k8s.io/v1beta1\n'
-        'kind: ClusterClass\n'
-        'metadata:\n'
-        '  name: x\n'
-        'spec:\n'
         '  variables:\n'
         '    - name: oidc\n'
         '      schema:\n'
@@ -102,13 +96,12 @@ def _class(enabled_if: str) -> str:
 
 
 def _example(enabled_if: str, variable: str, *hits: int, overwrite: str | None = None) -> Example:
-    text = _class(enabled_if)
     uses = [{'patch': 'one', 'variable': variable, 'text': enabled_if}] if variable else []
-    return Example(
-        {TEMPLATE: text, 'cluster-addon/cni/overwrite.yaml': overwrite},
-        {'cluster-class': '# Source: x/templates/class.yaml\n' + text},
+    return printed_class(
+        CLASS_HEAD + _spec(enabled_if),
+        *hits,
+        files={'cluster-addon/cni/overwrite.yaml': overwrite},
         answer={'class': [[]], 'uses': uses},
-        hits=tuple((TEMPLATE, line) for line in hits),
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...core.records import Severity
 from ..defaults import Default, defaults
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 
 UUID = re.compile(r'(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f-])', re.I)
 ADDRESS = re.compile(r'(?<![\d.])(\d{1,3}(?:\.\d{1,3}){3})(/\d{1,2})?(?![\d.])')
@@ -33,7 +33,6 @@ THINGS = {
 NEUTRAL = frozenset(
     {'', 'x', 'none', 'null', '~', 'openstack', 'default', 'overridden-by-patch', 'set-by-patch', 'nova'}
 )
-CLASS = 'cluster-class/templates/class.yaml'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -90,21 +89,13 @@ def _how_sure(what: str) -> Severity | None:
     return None if what == 'identity service' else Severity.WARNING
 
 
-def _class(name: str, default: str) -> dict[str, str]:
-    return {
-        'cluster-class': (
-            '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-            'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-            f'    - name: {name}\n      schema:\n        openAPIV3Schema:\n'
-            '          example: ebfe5546-f09f-4f42-ab54-094e457d42ec\n'
-            f'          default: {default}\n'
-        )
-    }
-
-
-def _example(name: str, default: str, bad: bool = True) -> Example:
-    text = _class(name, default)['cluster-class'].partition('class.yaml\n')[2]
-    return Example({CLASS: text}, rendered=_class(name, default), hits=((CLASS, 11),) if bad else ())
+def _example(name: str, default: str, *lines: int) -> Example:
+    spec = (
+        f'  variables:\n    - name: {name}\n      schema:\n        openAPIV3Schema:\n'
+        '          example: ebfe5546-f09f-4f42-ab54-094e457d42ec\n'
+        f'          default: {default}\n'
+    )
+    return printed_class(CLASS_HEAD + spec, *lines)
 
 
 def _template(field: str, value: str, *lines: int) -> Example:
@@ -112,9 +103,7 @@ def _template(field: str, value: str, *lines: int) -> Example:
         'apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackClusterTemplate\nmetadata:\n  name: x\n'
         f'spec:\n  template:\n    spec:\n      {field}: {value}\n'
     )
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    hits = tuple((CLASS, line) for line in lines)
-    return Example({CLASS: text}, rendered={'cluster-class': source + text}, hits=hits)
+    return printed_class(text, *lines)
 
 
 _VALUES = 'cluster-class/values.yaml'
@@ -126,18 +115,18 @@ RULE = Rule(
     motivation='A default that its author found on his own cloud makes every cluster elsewhere fail.',
     check=check,
     bad=(
-        _example('external_id', 'ebfe5546-f09f-4f42-ab54-094e457d42ec'),
-        _example('dnsNameservers', '["10.1.2.3"]'),
-        _example('controlPlaneAvailabilityZones', '["az-west-1"]'),
+        _example('external_id', 'ebfe5546-f09f-4f42-ab54-094e457d42ec', 11),
+        _example('dnsNameservers', '["10.1.2.3"]', 11),
+        _example('controlPlaneAvailabilityZones', '["az-west-1"]', 11),
         Example({_VALUES: 'cloud:\n  region: RegionOne\n'}, hits=((_VALUES, 2),)),
         Example({_VALUES: 'auth_url: https://api.cloud.example:5000/v3\n'}, hits=((_VALUES, 1),)),
         _template('externalNetwork', '{id: ebfe5546-f09f-4f42-ab54-094e457d42ec}', 8),
         Example({_VALUES: 'restrict: [203.0.114.0/24]\n'}, hits=((_VALUES, 1),)),
     ),
     good=(
-        _example('external_id', '""', bad=False),
-        _example('dnsNameservers', '["9.9.9.9"]', bad=False),
-        _example('nodeCIDR', '"10.8.0.0/20"', bad=False),
+        _example('external_id', '""'),
+        _example('dnsNameservers', '["9.9.9.9"]'),
+        _example('nodeCIDR', '"10.8.0.0/20"'),
         _template('managedSubnets', '[{cidr: 10.8.0.0/20}]'),
         Example({_VALUES: 'region: ""\nidentityRef:\n  cloudName: openstack\nbind: 0.0.0.0\n'}),
     ),

@@ -9,7 +9,7 @@ from ...core.records import Severity
 from ..defaults import Default, defaults
 from ..images import node_images
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 
 # Standard scs-0103, version 1.2.
 MANDATORY = (
@@ -21,7 +21,6 @@ NAME = re.compile(r'SCS-(?P<cpus>\d+)[LVTC]i?-\d+(?:\.5)?u?o?(?P<disk>-(?:\d+x)?
 # What the checks before `kubeadm init` demand.
 LEAST_CPUS = 2
 PLACEHOLDERS = ('', 'x', 'overridden-by-patch', 'set-by-patch')
-CLASS = 'cluster-class/templates/class.yaml'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -110,19 +109,11 @@ def _class(variables: dict[str, str]) -> str:
         f'    - name: {name}\n      schema:\n        openAPIV3Schema:\n          default: {default}\n'
         for name, default in variables.items()
     )
-    return (
-        f'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n{listed}'
-    )
+    return f'{CLASS_HEAD}  variables:\n{listed}'
 
 
 def _example(variables: dict[str, str], *lines: int, files: dict[str, str] | None = None) -> Example:
-    return _rendered(_class(variables), lines, files)
-
-
-def _rendered(text: str, lines: tuple[int, ...], files: dict[str, str] | None = None) -> Example:
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    hits = tuple((CLASS, line) for line in lines)
-    return Example({CLASS: text, **(files or {})}, rendered={'cluster-class': source + text}, hits=hits)
+    return printed_class(_class(variables), *lines, files=files)
 
 
 def _machine(flavor: str, *lines: int) -> Example:
@@ -130,7 +121,7 @@ def _machine(flavor: str, *lines: int) -> Example:
         'apiVersion: infrastructure.cluster.x-k8s.io/v1beta1\nkind: OpenStackMachineTemplate\nmetadata:\n  name: x\n'
         f'spec:\n  template:\n    spec:\n      flavor: {flavor}\n'
     )
-    return _rendered(text, lines)
+    return printed_class(text, *lines)
 
 
 _VALUES = 'cluster-class/values.yaml'

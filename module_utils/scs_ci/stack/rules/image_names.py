@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ...core.records import Severity
 from ..clusterclass import ClusterClass, cluster_classes
 from ..defaults import literals, variable_defaults
 from ..images import node_images
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 
-CLASS, IMAGE = 'cluster-class/templates/class.yaml', 'image.yaml'
+IMAGE = 'image.yaml'
 # `ubuntu-capi-image-{{ .builtin.cluster.topology.version }}`, the first part also from a variable.
 LITERAL = re.compile(r'(?P<base>[\w.-]+)-\{\{-?\s*\.builtin\.[\w.]*version\b')
 VARIABLE = re.compile(r'\{\{-?\s*\.(?P<name>\w+)\s*-?\}\}(?:\{\{[^}]*\}\})?-\{\{-?\s*\.builtin\.[\w.]*version\b')
@@ -47,17 +48,16 @@ def _bases(stack: Stack, found: ClusterClass) -> set[str]:
 
 
 def _example(template: str, name: str, bad: bool = True) -> Example:
-    text = (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-        '    - name: imageName\n      schema:\n        openAPIV3Schema:\n          default: ubuntu-capi-image\n'
+    spec = (
+        '  variables:\n    - name: imageName\n'
+        '      schema:\n        openAPIV3Schema:\n          default: ubuntu-capi-image\n'
         '  patches:\n    - name: image\n      definitions:\n        - selector: {kind: OpenStackMachineTemplate}\n'
         '          jsonPatches:\n            - op: replace\n              path: /spec/template/spec/image/filter/name\n'
         f"              valueFrom:\n                template: '{template}'\n"
     )
     image = f'kind: Image\nmetadata:\n  name: {name}\nspec:\n  resource:\n    visibility: private\n'
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
     hits = ((IMAGE, 3),) if bad else ()
-    return Example({CLASS: text, IMAGE: image}, rendered={'cluster-class': source + text}, hits=hits)
+    return replace(printed_class(CLASS_HEAD + spec, files={IMAGE: image}), hits=hits)
 
 
 _LITERAL = 'ubuntu-capi-image-{{ .builtin.cluster.topology.version }}'

@@ -9,7 +9,7 @@ from ...core.records import Severity
 from ..clusterclass import ClusterClass, Patch, Variable, cluster_classes
 from ..defaults import chart_values
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 from ..yamltext import Node, Scalar
 
 # Drivers of Octavia that CAPO and the cloud controller manager can name, see their documentation.
@@ -18,7 +18,6 @@ PATH_END = '/apiServerLoadBalancer/provider'
 # Choices that mean: no load balancer at all, so no patch need mention them.
 NOTHING = ('none', '')
 NAME = re.compile(r'load_?-?balancer$', re.I)
-CLASS = 'cluster-class/templates/class.yaml'
 VALUES = 'cluster-addon/cni/values.yaml'
 
 
@@ -80,11 +79,11 @@ def _unhandled(stack: Stack, found: ClusterClass, variable: Variable, node: Node
     return Hit(place.file, place.line, message, seen=node.text, wanted=', '.join(handled))
 
 
-def _class(default: str, condition: str, provider: str) -> str:
+def _spec(default: str, condition: str, provider: str) -> str:
     enabled = f'{{{{ eq .apiServerLoadBalancer "{condition}" }}}}'
     return (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n  variables:\n'
-        '    - name: apiServerLoadBalancer\n      schema:\n        openAPIV3Schema:\n          type: string\n'
+        '  variables:\n    - name: apiServerLoadBalancer\n'
+        '      schema:\n        openAPIV3Schema:\n          type: string\n'
         f"          default: {default}\n  patches:\n    - name: ovn\n      enabledIf: '{enabled}'\n"
         '      definitions:\n        - selector: {kind: OpenStackClusterTemplate}\n          jsonPatches:\n'
         '            - op: add\n              path: /spec/template/spec/apiServerLoadBalancer/provider\n'
@@ -93,9 +92,7 @@ def _class(default: str, condition: str, provider: str) -> str:
 
 
 def _example(default: str, condition: str, provider: str, *lines: int) -> Example:
-    text = _class(default, condition, provider)
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    return Example({CLASS: text}, rendered={'cluster-class': source + text}, hits=tuple((CLASS, n) for n in lines))
+    return printed_class(CLASS_HEAD + _spec(default, condition, provider), *lines)
 
 
 RULE = Rule(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...core.records import Severity
 from ..clusterclass import ClusterClass, Reference, Variable, cluster_classes
 from ..model import Stack
-from ..rule import Example, Hit, Rule
+from ..rule import CLASS_HEAD, Example, Hit, Rule, printed_class
 from ..yamltext import Node
-
-CLASS = 'cluster-class/templates/class.yaml'
 
 
 def check(stack: Stack) -> Iterable[Hit]:
@@ -92,8 +91,8 @@ def _kind(reference: Reference) -> tuple[str, str]:
 
 def _class(variables: str, worker: str = 'default-worker', kind: str = 'OpenStackMachineTemplate') -> str:
     return (
-        'apiVersion: cluster.x-k8s.io/v1beta1\nkind: ClusterClass\nmetadata:\n  name: x\nspec:\n'
-        f'  workers:\n    machineDeployments:\n      - class: {worker}\n        template:\n          infrastructure:\n'
+        f'{CLASS_HEAD}  workers:\n    machineDeployments:\n      - class: {worker}\n'
+        '        template:\n          infrastructure:\n'
         f'            ref: {{apiVersion: infrastructure.cluster.x-k8s.io/v1beta1, kind: {kind}, name: x}}\n'
         f'  variables:\n{variables}'
     )
@@ -104,15 +103,8 @@ def _variable(name: str, kind: str = 'string', more: str = '', required: str = '
     return f'{head}          type: {kind}\n{more}'
 
 
-def _release(text: str) -> Example:
-    source = '---\n# Source: openstack-demo-1-34-cluster-class/templates/class.yaml\n'
-    return Example({CLASS: text}, rendered={'cluster-class': source + text})
-
-
 def _example(before: str, now: str, *lines: int) -> Example:
-    made = _release(now)
-    hits = tuple((CLASS, line) for line in lines)
-    return Example(made.files, made.rendered, before=_release(before), hits=hits)
+    return replace(printed_class(now, *lines), before=printed_class(before))
 
 
 _OLD = _class(_variable('flavor') + _variable('lb', more='          default: ovn\n'))
@@ -134,5 +126,5 @@ RULE = Rule(
         _example(_OLD, _OLD.replace('class: default-worker', 'class: worker'), 7),
         _example(_OLD, _OLD.replace('OpenStackMachine', 'DockerMachine'), 11),
     ),
-    good=(_example(_OLD, _OLD + _variable('zone')), _release(_OLD)),
+    good=(_example(_OLD, _OLD + _variable('zone')), printed_class(_OLD)),
 )
