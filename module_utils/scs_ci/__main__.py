@@ -1,7 +1,17 @@
 """`python -m scs_ci`."""
 
+import os
 import sys
 
-from .cli import main
+from .core import bytecode
 
-sys.exit(main())
+
+def start() -> int:
+    """Run the command; its modules are compiled, or found compiled, only now."""
+    bytecode.keep(os.environ)
+    from .cli import main
+
+    return main()
+
+
+sys.exit(start())

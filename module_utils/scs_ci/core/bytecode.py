@@ -1,0 +1,28 @@
+"""Where compiled modules are kept when nothing may be written beside their sources, as images of CI often demand.
+
+Compiling anew at each start takes longer than checking a small stack.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+# Whoever may write there decides what we run.
+OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def keep(environment: Mapping[str, str]) -> None:
+    """From now on compiled modules go into the cache, if they would go nowhere. A directory of others is not used."""
+    if not sys.dont_write_bytecode or sys.pycache_prefix:
+        return
+    base = environment.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')  # noqa: PTH111 - HOME may be unset
+    place = os.path.join(base, 'scs-ci', 'bytecode')  # noqa: PTH118 - pathlib is not loaded yet
+    with suppress(OSError):
+        os.makedirs(place, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
+        state = os.stat(place)  # noqa: PTH116 - the same
+        if os.path.isabs(place) and state.st_uid == os.geteuid() and not state.st_mode & OTHERS:  # noqa: PTH117
+            sys.pycache_prefix, sys.dont_write_bytecode = place, False
