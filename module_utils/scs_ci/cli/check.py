@@ -16,12 +16,11 @@ from ..core.records import PlannedVersion, Severity
 from ..core.run import StageRun, version_stage
 from ..stack import baseline, changes, checking, discover, output, selection
 from ..stack.charts import ChartSource, chart_source
-from ..stack.check import all_rules, demand_complete, judge
+from ..stack.check import demand_complete, judge, rule_ids
 from ..stack.helm import helm
 from ..stack.indexes import IndexSource
 from ..stack.model import Facts
-from ..stack.outside import Outside, rendered_before, with_outside
-from ..stack.render import render_stack
+from ..stack.outside import Outside
 from .common import add_json, add_versions, count, open_run, show
 
 
@@ -66,18 +65,15 @@ def run(options: argparse.Namespace) -> Exit:
 def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
     directory = open_run(options)
     checkout = options.checkout or Path(directory.info.checkout)
-    rules, facts = selection.choose(all_rules(), options.select, options.ignore), _facts(options)
-    outside, before = _outside(options, source), _baseline(options)
+    means, before = _means(options, source), _baseline(options)
 
     with helm(options.tools) as program:
 
         def body(state: StageRun, version: PlannedVersion) -> None:
             # A stack that cannot even be read raises ProductProblem: the record says failed, and why.
             loaded = discover.load(checkout, discover.Place(version.path, version.layout))
-            known = with_outside(replace(loaded, facts=facts), checkout, outside)
-            stack = render_stack(known, program, source)
-            stack = replace(stack, before=rendered_before(stack, program, source))
-            found = judge(stack, rules)
+            stack = checking.looked_at(loaded, checkout, program, means)
+            found = judge(stack, checking.chosen(means))
             compared = baseline.compare(found.findings, before)
             state.findings.extend(compared.new)
             more = {'excepted': len(found.excepted), 'known': compared.known}
@@ -92,10 +88,7 @@ def _stage(options: argparse.Namespace, source: ChartSource) -> Exit:
 
 
 def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
-    rules = selection.choose(all_rules(), options.select, options.ignore)
-    chosen = frozenset(rule.id for rule in rules)
-    means = checking.Means(options.tools, source, chosen, _facts(options), _outside(options, source))
-    checked = checking.check_all(_subjects(options), means, options.jobs)
+    checked = checking.check_all(_subjects(options), _means(options, source), options.jobs)
     found = [finding for one in checked for finding in one.judgement.findings]
     compared = baseline.compare(found, _baseline(options))
     report = output.Report(
@@ -110,6 +103,11 @@ def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
         return Exit.FAILED
     checking.demand_all_complete(checked)
     return Exit.PASSED
+
+
+def _means(options: argparse.Namespace, source: ChartSource) -> checking.Means:
+    rules = frozenset(selection.choose(rule_ids(), options.select, options.ignore))
+    return checking.Means(options.tools, source, rules, _facts(options), _outside(options, source))
 
 
 def _baseline(options: argparse.Namespace) -> Counter[baseline.Key]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..core.bounded import MEMORY, Limits, begin, excess
+from ..core.bounded import MEMORY, Limits, Running, begin, excess
 from ..core.errors import TimeoutProblem, ToolProblem
 from . import helm as programs
 from .archive import Archive
@@ -68,22 +69,36 @@ class Result:
     overwrite_line: int = 1
 
 
+Charts = Sequence[tuple[Prepared, Sequence[Setting]]]
+
+
 def program(helm: programs.Helm) -> Path | None:
     """The program beside helm; None where only helm is installed."""
     place = helm.program.parent / PROGRAM
     return place if place.is_file() else None
 
 
-def render(place: Path, charts: Sequence[tuple[Prepared, Sequence[Setting]]]) -> list[list[Result]]:
+def render(place: Path, charts: Charts) -> list[list[Result]]:
     """Results for each chart, one per setting. ToolProblem when the program itself fails."""
-    seconds = programs.RENDER_SECONDS
+    with rendering(place, charts) as results:
+        return results()
+
+
+@contextmanager
+def rendering(place: Path, charts: Charts) -> Iterator[Callable[[], list[list[Result]]]]:
+    """As `render`, while the caller does something else: what is given waits for the results."""
     with TemporaryDirectory(prefix='scs-ci-render-') as work:
         asked = [_asked(Path(work) / str(i), chart, settings) for i, (chart, settings) in enumerate(charts)]
-        text = json.dumps({'charts': asked, 'seconds': seconds, 'mib': MOST_MIB})
-        try:
-            done = begin([place], LIMITS, stdin=text, cwd=Path(work), env=environment()).ended()
-        except TimeoutProblem:
-            return _all_failed(charts, f'rendering all charts did not end within {ALL_SECONDS} s')
+        text = json.dumps({'charts': asked, 'seconds': programs.RENDER_SECONDS, 'mib': MOST_MIB})
+        running = begin([place], LIMITS, stdin=text, cwd=Path(work), env=environment())
+        yield lambda: _results(place, charts, running)
+
+
+def _results(place: Path, charts: Charts, running: Running) -> list[list[Result]]:
+    try:
+        done = running.ended()
+    except TimeoutProblem:
+        return _all_failed(charts, f'rendering all charts did not end within {ALL_SECONDS} s')
     lacked = excess(done)
     if lacked and len(charts) > 1:  # by themselves those that take little are rendered
         return [results for chart in charts for results in render(place, [chart])]
@@ -102,7 +117,7 @@ def _by_itself(place: Path, chart: tuple[Prepared, Sequence[Setting]], found: li
     return render(place, [chart])[0] if given_up else found
 
 
-def _all_failed(charts: Sequence[tuple[Prepared, Sequence[Setting]]], error: str) -> list[list[Result]]:
+def _all_failed(charts: Charts, error: str) -> list[list[Result]]:
     return [[Result(Output(error=error))] * len(settings) for _, settings in charts]
 
 

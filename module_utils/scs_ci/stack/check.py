@@ -44,11 +44,15 @@ class Judgement:
     excepted: tuple[Excepted, ...] = ()
 
 
+def rule_ids() -> tuple[str, ...]:
+    """The id of every rule, sorted, without loading them: each module in `rules/` is one and has its name."""
+    return tuple(sorted(m.name.replace('_', '-') for m in pkgutil.iter_modules(rules.__path__)))
+
+
 @lru_cache(maxsize=1)
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule, sorted by id: each module in `rules/` is one."""
-    modules = (importlib.import_module(f'{rules.__name__}.{m.name}') for m in pkgutil.iter_modules(rules.__path__))
-    return tuple(sorted((module.RULE for module in modules), key=lambda rule: rule.id))
+    """Every rule, sorted by id."""
+    return tuple(importlib.import_module(f'{rules.__name__}.{name.replace("-", "_")}').RULE for name in rule_ids())
 
 
 def run_rules(stack: Stack, chosen: Sequence[Rule] | None = None) -> tuple[Finding, ...]:

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from ..core.errors import InfrastructureProblem, Problem, ProductProblem
 from ..core.records import Finding
-from . import discover
+from . import asking, discover
 from .charts import ChartSource
 from .check import Excepted, Judgement, all_rules, demand_complete, judge
-from .helm import helm
+from .helm import Helm, helm
 from .model import Facts, Stack
 from .output import Header
 from .outside import Outside, rendered_before, with_outside
-from .render import render_stack
+from .render import rendering
+from .rule import Rule
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def check_all(subjects: Sequence[Subject], means: Means, jobs: int) -> tuple[Che
     """Check them in up to `jobs` processes; results in the order of the subjects."""
     if jobs <= 1 or len(subjects) <= 1:
         return tuple(check_some(subjects, means))
+    all_rules()  # now, or each process would load them
     # loaded only where there is something to share, for they take long to load
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -69,21 +71,31 @@ def check_all(subjects: Sequence[Subject], means: Means, jobs: int) -> tuple[Che
 
 def check_some(subjects: Sequence[Subject], means: Means) -> list[Checked]:
     """Check one after the other with one home of helm."""
-    rules = [rule for rule in all_rules() if rule.id in means.rules]
     with helm(means.tools) as program:
         found = []
         for subject in subjects:
             try:
-                loaded = discover.load(subject.checkout, subject.place)
-                known = with_outside(replace(loaded, facts=means.facts), subject.checkout, means.outside)
-                stack = render_stack(known, program, means.source)
-                stack = replace(stack, before=rendered_before(stack, program, means.source))
+                stack = looked_at(discover.load(subject.checkout, subject.place), subject.checkout, program, means)
             except ProductProblem as problem:
                 stack = discover.unreadable(subject.place, problem.reason)
-            found.append(
-                _prefixed(subject, Checked(Header.of(stack, subject.reason), judge(stack, rules), _incomplete(stack)))
-            )
+            judged = judge(stack, chosen(means))
+            found.append(_prefixed(subject, Checked(Header.of(stack, subject.reason), judged, _incomplete(stack))))
         return found
+
+
+def looked_at(stack: Stack, checkout: Path, helm: Helm, means: Means) -> Stack:
+    """The stack with all that rules must know: the world outside, what its charts print, what is said of that."""
+    with rendering(stack, helm, means.source) as ended:
+        # what else takes its time, while the charts are rendered
+        known = with_outside(replace(stack, facts=means.facts), checkout, means.outside)
+        chosen(means)
+        complete = asking.begin(ended(known), helm.program.parent)
+    return replace(complete, before=rendered_before(complete, helm, means.source))
+
+
+def chosen(means: Means) -> list[Rule]:
+    """The rules that were asked for, loaded at the first call."""
+    return [rule for rule in all_rules() if rule.id in means.rules]
 
 
 def _incomplete(stack: Stack) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import Stack
+from .model import Stack, once
 from .objects import Object, class_objects
 from .yamltext import List, Map, Node
 
@@ -103,10 +103,11 @@ class ClusterClass:
     references: tuple[Reference, ...]
 
 
-def cluster_classes(stack: Stack, variants: bool = False) -> tuple[ClusterClass, ...]:
+@once
+def cluster_classes(stack: Stack, variants: bool = False) -> Iterator[ClusterClass]:
     """The classes that the class chart prints; with `variants` also those of the other points of the matrix."""
     found = class_objects(stack, variants)
-    return tuple(_class(o) for o in found if o.kind == 'ClusterClass' and o.group == GROUP)
+    return (_class(o) for o in found if o.kind == 'ClusterClass' and o.group == GROUP)
 
 
 def _class(found: Object) -> ClusterClass:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import Stack
+from .model import Stack, once
 from .objects import Object, class_objects
 from .yamltext import List, Map, Node, Scalar
 
@@ -29,9 +29,10 @@ class Embedded:
         return self.node.line + number if '\n' in self.node.content else self.node.line
 
 
-def embedded_files(stack: Stack) -> tuple[Embedded, ...]:
+@once
+def embedded_files(stack: Stack) -> Iterator[Embedded]:
     """All of them, in the order of the objects."""
-    return tuple(found for object in class_objects(stack) for found in _below(object, object.root))
+    return (found for object in class_objects(stack) for found in _below(object, object.root))
 
 
 def configurations(stack: Stack) -> tuple[Embedded, ...]:

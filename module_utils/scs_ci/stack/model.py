@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .answers import Answers
 from .archive import Archive, inspect_all
@@ -29,6 +31,8 @@ from .yamlfile import yaml_file as yaml_file
 from .yamlfile import yaml_files as yaml_files
 from .yamltext import List, Map
 
+P = ParamSpec('P')
+T = TypeVar('T')
 PACKED = re.compile(r'/charts/[^/]*\.tgz$')
 
 
@@ -173,6 +177,11 @@ class Stack:
     unreadable: str = ''
     asked: Callable[[], Answers] = field(default=Answers, repr=False)
 
+    @cached_property
+    def made(self) -> dict[Any, Any]:
+        """What was made of this stack already, see `once`."""
+        return {}
+
     @property
     def answers(self) -> Answers:
         """What Cluster API's own code says; where it is still being asked, this waits for it."""
@@ -203,6 +212,22 @@ class Stack:
     def text(self, path: str) -> str:
         """Text of a file, '' when it is absent."""
         return (self.files.get(path) or self.shared.get(path, b'')).decode('utf-8', 'replace')
+
+
+def once(
+    function: Callable[Concatenate[Stack, P], Iterable[T]],
+) -> Callable[Concatenate[Stack, P], tuple[T, ...]]:
+    """The function, which makes its result of a stack once: most rules ask for the same objects of the same stack."""
+
+    @wraps(function)
+    def kept(stack: Stack, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
+        key = (function, args, tuple(kwargs.items()))
+        if key not in stack.made:
+            stack.made[key] = tuple(function(stack, *args, **kwargs))
+        found: tuple[T, ...] = stack.made[key]
+        return found
+
+    return kept
 
 
 def build_model(

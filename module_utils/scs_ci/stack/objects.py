@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from .model import CLASS_DIR, Stack
+from .model import CLASS_DIR, Stack, once
 from .origin import Origin
 from .rendered import Printed, printed
 from .yamltext import Map, Node
 
-SEPARATOR = re.compile(r'^---(?:\s.*)?$')
+# A document may begin beside its separator.
+SEPARATOR = re.compile(r'^---(?:[^\S\n]+(?P<beside>[^\s#].*)|[^\S\n].*)?$', re.M)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Object:
         return self.template.place(stack, (node or self.root).line)
 
 
+@once
 def objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
     """Every object that every chart prints; with `variants` also those of the other points of the matrix."""
     for template in printed(stack, variants):
@@ -60,17 +64,20 @@ def objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
                 yield Object(template, document.root)
 
 
+@once
 def class_objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
     """What the class chart prints: the ClusterClass and the templates that it refers to."""
     return (found for found in objects(stack, variants) if found.template.chart.path == CLASS_DIR)
 
 
+@once
 def addon_objects(stack: Stack, variants: bool = False) -> Iterator[Object]:
     """What the addon charts print."""
     return (found for found in objects(stack, variants) if found.template.chart.path != CLASS_DIR)
 
 
-def variant_objects(stack: Stack) -> tuple[Object, ...]:
+@once
+def variant_objects(stack: Stack) -> Iterable[Object]:
     """What the class chart prints only at other points of the matrix, each text once, classes before templates.
 
     Points with a made-up value are left out, for what comes of it is made up, too.
@@ -81,15 +88,23 @@ def variant_objects(stack: Stack) -> tuple[Object, ...]:
         if found.template.point and not found.template.guess and (text := text_of(found)) not in seen:
             seen.add(text)
             fresh.append(found)
-    return tuple(sorted(fresh, key=lambda found: found.kind != 'ClusterClass'))
+    return sorted(fresh, key=lambda found: found.kind != 'ClusterClass')
 
 
 def text_of(found: Object) -> str:
     """The text of the document that the object is."""
-    lines = found.template.part.text.split('\n')
-    start = end = found.root.line - 1
-    while start > 0 and not SEPARATOR.match(lines[start - 1]):
-        start -= 1
-    while end < len(lines) and not SEPARATOR.match(lines[end]):
-        end += 1
-    return '\n'.join(lines[start:end])
+    starts, texts = _documents(found.template.part.text)
+    return texts[bisect_right(starts, found.root.line) - 1]
+
+
+# Objects of one text follow each other.
+@lru_cache(maxsize=8)
+def _documents(text: str) -> tuple[list[int], list[str]]:
+    """(numbers of the first lines, texts) of what separators divide, from 1."""
+    starts, texts, at = [1], [], 0
+    for match in SEPARATOR.finditer(text):
+        texts.append(text[at : max(match.start() - 1, at)])
+        here = starts[-1] + text.count('\n', at, match.start())
+        starts.append(here if match['beside'] else here + 1)
+        at = match.start() if match['beside'] else match.end() + 1
+    return starts, [*texts, text[at:]]

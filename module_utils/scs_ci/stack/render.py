@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,36 +40,50 @@ def rendered(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
     What fails to render becomes a Rendering with an error; what could not be tried, because a chart was not to be had,
     one that says `unavailable`. Without our renderer beside helm there are neither variants nor origins of lines.
     """
+    with rendering(stack, helm, source) as ended:
+        return ended(stack)
+
+
+@contextmanager
+def rendering(stack: Stack, helm: Helm, source: ChartSource) -> Iterator[Callable[[Stack], Stack]]:
+    """As `rendered`, while the caller does something else: what is given waits, and adds to the stack as it is then."""
     objects = cluster_objects(stack)
     prepared: list[Prepared | Rendering] = [prepare_class(stack)] if stack.class_chart else []
     prepared += [prepare_addon(stack, chart, helm, source) for chart in stack.addon_charts]
     program = batch.program(helm)
     if program is None:
-        made = [p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared]
-        return replace(stack, renderings=tuple(made))
-    return _by_program(stack, prepared, objects, program)
-
-
-def _by_program(
-    stack: Stack, prepared: Sequence[Prepared | Rendering], objects: Mapping[str, Any], program: Path
-) -> Stack:
-    """One process renders everything; results come in the order in which they were asked for."""
+        made = tuple(p if isinstance(p, Rendering) else _by_helm(stack, p, objects, helm) for p in prepared)
+        yield lambda known: replace(known, renderings=made)
+        return
     charts = {chart.path: chart for chart in stack.charts}
     tried = [p for p in prepared if isinstance(p, Prepared)]
     points = [matrix.points(stack, charts[p.path]) for p in tried]
     asked = [(p, _settings(stack, p, own, objects)) for p, own in zip(tried, points, strict=True)]
     capable = list(_granted(stack, tried))
-    answers = batch.render(program, [*asked, *((p, [Setting('', objects)]) for p in capable)])
+    # one process renders everything; results come in the order in which they were asked for
+    with batch.rendering(program, [*asked, *((p, [Setting('', objects)]) for p in capable)]) as results:
+        yield lambda known: _with_results(known, prepared, points, capable, results())
+
+
+def _with_results(
+    stack: Stack,
+    prepared: Sequence[Prepared | Rendering],
+    points: Sequence[Sequence[Point]],
+    capable: Sequence[Prepared],
+    answers: Sequence[Sequence[Result]],
+) -> Stack:
+    """points: of those that could be prepared."""
+    tried = [p for p in prepared if isinstance(p, Prepared)]
     made: dict[str, Rendering] = {}
     variants: list[Rendering] = []
-    for (p, _), own, results in zip(asked, points, answers, strict=False):
+    for p, own, results in zip(tried, points, answers, strict=False):
         made[p.path] = _of_result(stack, p, results[0])
         more = ([Point(OTHER_CLUSTER, '')] if p.overwrite else []) + list(own)
         if not made[p.path].error:  # at other points it would fail alike
             found = (_of_result(stack, p, result) for result in results[1:])
             variants += [replace(r, point=o.title, guess=not o.sure) for o, r in zip(more, found, strict=True)]
     renderings = tuple(made[p.path] if isinstance(p, Prepared) else p for p in prepared)
-    granted = tuple(_of_result(stack, p, r[0]) for p, r in zip(capable, answers[len(asked) :], strict=True))
+    granted = tuple(_of_result(stack, p, r[0]) for p, r in zip(capable, answers[len(tried) :], strict=True))
     return replace(stack, renderings=renderings, variants=tuple(variants), granted=granted)
 
 

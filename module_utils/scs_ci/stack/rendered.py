@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import Chart, Rendered, Stack
+from .model import Chart, Rendered, Stack, once
 from .origin import Origin, origin
 from .yamltext import Broken, Document, parse
 
@@ -33,6 +33,7 @@ class Printed:
         return origin(stack, self.chart, self.part, line)
 
 
+@once
 def printed(stack: Stack, variants: bool = False) -> Iterator[Printed]:
     """Every rendered template of the stack; with `variants` also at the other points of the matrix."""
     charts = {chart.path: chart for chart in stack.charts}

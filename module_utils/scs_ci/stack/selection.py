@@ -10,13 +10,14 @@ from ..core.errors import UsageProblem
 from .rule import Rule
 
 
-def choose(rules: Sequence[Rule], select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
-    """The selected rules, all without a selection, but not the ignored ones. Names may be globs, separated by commas.
+def choose(known: Sequence[str], select: Iterable[str], ignore: Iterable[str]) -> tuple[str, ...]:
+    """The selected of the known ids, all without a selection, but not the ignored ones.
 
+    Names may be globs, separated by commas.
     UsageProblem for a name that fits no rule, and when nothing is left: a check of nothing would be green.
     """
-    wanted, unwanted = _names(rules, select), _names(rules, ignore)
-    chosen = tuple(rule for rule in rules if (not wanted or rule.id in wanted) and rule.id not in unwanted)
+    wanted, unwanted = _names(known, select), _names(known, ignore)
+    chosen = tuple(name for name in known if (not wanted or name in wanted) and name not in unwanted)
     if not chosen:
         raise UsageProblem('cannot check', 'with no rule', 'all are ignored', 'leave one of --select, --ignore out')
     return chosen
@@ -24,15 +25,14 @@ def choose(rules: Sequence[Rule], select: Iterable[str], ignore: Iterable[str]) 
 
 def find(rules: Sequence[Rule], name: str) -> Rule:
     """The rule of that name."""
-    _names(rules, [name])
+    _names([rule.id for rule in rules], [name])
     found = next((rule for rule in rules if rule.id == name), None)
     if found is None:
         raise UsageProblem('cannot explain', f'rules {name!r}', 'it is a pattern', 'name one rule')
     return found
 
 
-def _names(rules: Sequence[Rule], patterns: Iterable[str]) -> set[str]:
-    known = [rule.id for rule in rules]
+def _names(known: Sequence[str], patterns: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for pattern in (part.strip() for text in patterns for part in text.split(',')):
         hits = set(fnmatch.filter(known, pattern))

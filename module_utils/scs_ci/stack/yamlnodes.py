@@ -98,7 +98,10 @@ class Map(Node):
     entries: tuple[tuple[Scalar, Node], ...]
 
     def child(self, key: str) -> Node | None:
-        return next((value for name, value in self.entries if name.content == key), None)
+        for name, value in self.entries:
+            if name.content == key:
+                return value
+        return None
 
     def plain(self) -> Any:
         return {name.content: value.plain() for name, value in self.entries}
@@ -106,13 +109,13 @@ class Map(Node):
 
 def walk(node: Node | None) -> Iterator[Node]:
     """The node and everything below it, in source order."""
-    if node is None:
-        return
-    yield node
-    if isinstance(node, List):
-        for element in node.nodes:
-            yield from walk(element)
-    elif isinstance(node, Map):
-        for name, value in node.entries:
-            yield name
-            yield from walk(value)
+    pending = [node] if node is not None else []
+    while pending:
+        found = pending.pop()
+        yield found
+        # generators in generators would pass on each node through all those above it
+        if isinstance(found, List):
+            pending.extend(reversed(found.nodes))
+        elif isinstance(found, Map):
+            for name, value in reversed(found.entries):
+                pending += (value, name)

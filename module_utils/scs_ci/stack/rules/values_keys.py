@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 
 from ...core.records import Severity
-from ..archive import Archive
 from ..given import Given, given_values, keys
 from ..model import Chart, Stack
 from ..rule import Example, Hit, Rule
@@ -28,9 +28,32 @@ WORD = re.compile(r'[A-Za-z_][\w-]*')
 VALUES = 'cluster-addon/cni/values.yaml'
 
 
+@dataclass(frozen=True)
+class Known:
+    """A chart and everything in which it names values, looked at when a key is not among its defaults."""
+
+    sub: Subchart
+
+    @cached_property
+    def text(self) -> str:
+        files = (data for name, data in self.sub.archive.files.items() if _speaks(name))
+        return b'\n'.join(files).decode('utf-8', 'replace')
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(WORD.findall(self.text))
+
+    @cached_property
+    def at_top(self) -> frozenset[str] | None:
+        """What stands where names of values at the top stand; None where all values go somewhere."""
+        if WHOLE.search(self.text):
+            return None
+        return frozenset(name for match in TOP.finditer(self.text) for name in match.groups() if name)
+
+
 def check(stack: Stack) -> Iterable[Hit]:
     for chart in stack.addon_charts:
-        here = {sub.key: sub for sub in subcharts(stack, chart)}
+        here = {sub.key: Known(sub) for sub in subcharts(stack, chart)}
         for given in given_values(stack, chart):
             yield from _top(stack, chart, given)
             for name, node in keys(given.root):
@@ -56,77 +79,46 @@ def _top(stack: Stack, chart: Chart, given: Given) -> Iterator[Hit]:
         yield Hit(given.file, name.line + given.offset, message, name.content, wanted, severity=severity)
 
 
-def _below(given: Given, sub: Subchart, node: Node) -> Iterator[Hit]:
-    root = sub.values.root
+def _below(given: Given, known: Known, node: Node) -> Iterator[Hit]:
+    root = known.sub.values.root
     if isinstance(root, Map):
-        yield from _unknown(given, sub, node, root, (sub.key,))
+        yield from _unknown(given, known, node, root, (known.sub.key,))
 
 
-def _unknown(given: Given, sub: Subchart, node: Node, default: Map, path: tuple[str, ...]) -> Iterator[Hit]:
+def _unknown(given: Given, known: Known, node: Node, default: Map, path: tuple[str, ...]) -> Iterator[Hit]:
     names = {name.content for name, _ in default.entries}
     for name, value in keys(node):
         if name.content in names:
             below = default.get(name.content)
             if isinstance(below, Map) and below.entries and not FREE.search(name.content):
-                yield from _unknown(given, sub, value, below, (*path, name.content))
-        elif not _read(sub, name.content, len(path) == 1):
+                yield from _unknown(given, known, value, below, (*path, name.content))
+        elif not _read(known, name.content, len(path) == 1):
             wanted = _near(name.content, names)
-            message = f'{".".join((*path, name.content))} is nothing that chart {sub.archive.name} '
-            message += f'{sub.archive.version} reads: correct the name or remove it'
+            archive = known.sub.archive
+            message = f'{".".join((*path, name.content))} is nothing that chart {archive.name} '
+            message += f'{archive.version} reads: correct the name or remove it'
             yield Hit(given.file, name.line + given.offset, message, seen=name.content, wanted=wanted)
 
 
-def _read(sub: Subchart, key: str, top: bool) -> bool:
+def _read(known: Known, key: str, top: bool) -> bool:
     """Whether anything in the chart says that it knows the key: a dependency, a template, a schema or a comment.
 
     Further down templates may come to a key in many ways, so there the word is enough.
     """
+    sub = known.sub
     dependencies = {e.value(field) for e in _dependencies(sub) for field in ('name', 'alias')} | ALWAYS
     if top and (key in dependencies or f'{sub.key}.{key}' in sub.dependency.condition.split(',')):
         return True
-    return key in _words(sub.archive) and (not top or _at_top(sub.archive, key))
-
-
-def _at_top(archive: Archive, key: str) -> bool:
-    """Whether a template may read the key at the top of the values, or a comment there offers it."""
-    names = _names_at_top(_text(archive))
-    return names is None or key in names
-
-
-@lru_cache(maxsize=32)
-def _names_at_top(text: str) -> frozenset[str] | None:
-    """What stands where names of values at the top stand; None where all values go somewhere."""
-    if WHOLE.search(text):
-        return None
-    return frozenset(name for match in TOP.finditer(text) for name in match.groups() if name)
+    # a template may read the key at the top of the values, or a comment there offers it
+    return key in known.words and (not top or known.at_top is None or key in known.at_top)
 
 
 def _dependencies(sub: Subchart) -> tuple[Node, ...]:
     return sub.meta.root.items('dependencies') if sub.meta.root is not None else ()
 
 
-def _words(archive: Archive) -> frozenset[str]:
-    return _words_of(_text(archive))
-
-
-def _text(archive: Archive) -> str:
-    """Everything in which a chart names values."""
-    files = (data for name, data in archive.files.items() if _speaks(name))
-    return _decoded(b'\n'.join(files))
-
-
-@lru_cache(maxsize=32)
-def _decoded(text: bytes) -> str:
-    return text.decode('utf-8', 'replace')
-
-
 def _speaks(name: str) -> bool:
     return name.startswith('templates/') or '/templates/' in name or name in ('values.yaml', 'values.schema.json')
-
-
-@lru_cache(maxsize=32)
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(WORD.findall(text))
 
 
 def _near(name: str, names: Iterable[str]) -> str | None:
