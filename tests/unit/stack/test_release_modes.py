@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from scs_ci.core.errors import ProductProblem, UsageProblem
 from scs_ci.stack import archive, content, modes, pulling
+from scs_ci.stack.build import node_images
 from scs_ci.stack.content import Content
 from scs_ci.stack.publish import demand_publishable
 from scs_ci.stack.release import Versions, fill_markers
+from scs_ci.stack.rule import BASE, Example, example_stack
+from scs_ci.stack.sources import read_tree
 from scs_ci.stack.treehash import Hashes
 from scs_ci.stack.versions import Identity, Kubernetes, ReleaseVersion, parse_tag
 
@@ -225,3 +228,23 @@ def test_markers_are_replaced_exactly_as_they_are_written() -> None:
     for other in (b'<<.ClusterClassVersion>>', b'<<  .ClusterClassVersion >>', b'x << 2 >> y', b'cat << EOF'):
         assert fill_markers(other, versions) == other
     assert fill_markers(b'\0<< .ClusterClassVersion >>', versions) == b'\0<< .ClusterClassVersion >>'
+
+
+def test_directories_without_files_are_in_no_archive(tmp_path: Path) -> None:
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'cni').mkdir()
+    (tmp_path / 'cni/Chart.yaml').write_text('name: cni\n')
+
+    packed = archive.pack(read_tree(tmp_path), directories=True)
+
+    with tarfile.open(fileobj=io.BytesIO(packed)) as made:
+        assert made.getnames() == ['cni', 'cni/Chart.yaml']
+
+
+@pytest.mark.parametrize(
+    ('config', 'wanted'),
+    [('    config: {method: get}\n', b'images: []\n'), ('    config: {method: build}\n', None), ('', None)],
+)
+def test_node_images_are_released_where_csctls_plugin_would_copy_them(config: str, wanted: bytes | None) -> None:
+    files = {'csctl.yaml': BASE['csctl.yaml'] + config, 'node-images/config.yaml': 'images: []\n'}
+    assert node_images(example_stack(Example(files))) == wanted
