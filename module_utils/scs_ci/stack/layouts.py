@@ -10,3 +10,5 @@ ADDON_CONFIG = 'clusteraddon.yaml'
 LAYOUT_A, LAYOUT_B, LAYOUT_HISTORIC = 'A', 'B', 'historic'
 # What csctl, or the builder of layout B, reads first.
 TOOL_CONFIG = {LAYOUT_A: 'csctl.yaml', LAYOUT_B: 'stack.yaml', LAYOUT_HISTORIC: 'metadata.yaml'}
+# Where the checks imagine a ClusterStack to be; the class is rendered for this namespace.
+CLASS_NAMESPACE = 'scs-ci'

@@ -16,6 +16,7 @@ from .batch import Prepared, Result, Setting
 from .build import write_tree
 from .charts import ChartSource
 from .helm import Helm, Output
+from .layouts import CLASS_NAMESPACE as CLASS_NAMESPACE
 from .matrix import Point
 from .model import CLASS_DIR, Chart, Rendering, Stack
 from .samples import cluster_objects
@@ -23,7 +24,6 @@ from .treehash import hashes
 
 # CSO's names: release and namespace of addon objects are fixed, the class goes into the namespace of the cluster stack.
 ADDON_RELEASE, ADDON_NAMESPACE = 'cluster-addon', 'kube-system'
-CLASS_NAMESPACE = 'scs-ci'
 # What overwrite files see of one cluster must do for another one, too.
 OTHER_CLUSTER = 'another cluster'
 OTHER_NAME, OTHER_HOST = 'sample-two', '203.0.113.29'
