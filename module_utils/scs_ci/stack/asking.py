@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ PROGRAM = 'classcheck'
 LIMITS = replace(batch.LIMITS, seconds=120)
 # bash -n reads 1 MB in milliseconds.
 SHELL_SECONDS = 10
+# What may be asked about; without any of it there is nothing to say.
+SUBJECTS = ('class', 'addons', 'conditions')
 # Components of a management plane whose objects a class chart may hold; see [manifests] in tools/programs.toml.
 COMPONENTS = ('capi', 'cabpk', 'kcp', 'capo', 'orc', 'cso')
 
@@ -37,7 +40,10 @@ def begin(stack: Stack, programs: Path) -> Stack:
     if not os.access(program, os.X_OK) or not definitions.is_dir():
         reason = f"no {PROGRAM} in {programs} or no definitions beside it: run 'make tools' or name that directory"
         return replace(stack, asked=lambda: Answers(unavailable=reason))
-    question = json.dumps(questions(stack, definitions), default=str)  # YAML has dates, JSON has not
+    asked = questions(stack, definitions)
+    if not any(asked[part] for part in SUBJECTS):
+        return stack
+    question = json.dumps(asked, default=str)  # YAML has dates, JSON has not
     running = bounded.begin([program], LIMITS, stdin=question, env=batch.environment())
 
     @cache
@@ -45,6 +51,23 @@ def begin(stack: Stack, programs: Path) -> Stack:
         return _answers(stack, running)
 
     return replace(stack, asked=answers)
+
+
+def together(of_class: Stack, of_addons: Stack) -> Callable[[], Answers]:
+    """What is said of a stack that was asked about in two parts: one without addons, one without class."""
+
+    @cache
+    def answers() -> Answers:
+        one, two = of_class.answers, of_addons.answers
+        return replace(
+            one,
+            addon_objects=two.addon_objects,
+            conditions=two.conditions,
+            failures=one.failures + two.failures,
+            unavailable=one.unavailable or two.unavailable,
+        )
+
+    return answers
 
 
 def _answers(stack: Stack, running: bounded.Running) -> Answers:

@@ -85,11 +85,24 @@ def check_some(subjects: Sequence[Subject], means: Means) -> list[Checked]:
 
 def looked_at(stack: Stack, checkout: Path, helm: Helm, means: Means) -> Stack:
     """The stack with all that rules must know: the world outside, what its charts print, what is said of that."""
-    with rendering(stack, helm, means.source) as ended:
-        # what else takes its time, while the charts are rendered
+    # The class is small and takes long to evaluate, addons are large: what is said of it does not wait for them.
+    of_class, of_addons = replace(stack, addon_charts=()), replace(stack, class_chart=None)
+    with (
+        rendering(of_class, helm, means.source) as class_rendered,
+        rendering(of_addons, helm, means.source) as addons_rendered,
+    ):
+        of_class = asking.begin(class_rendered(of_class), helm.program.parent)
+        # what else takes its time, while others are at work
         known = with_outside(replace(stack, facts=means.facts), checkout, means.outside)
         chosen(means)
-        complete = asking.begin(ended(known), helm.program.parent)
+        of_addons = asking.begin(addons_rendered(of_addons), helm.program.parent)
+    complete = replace(
+        known,
+        renderings=of_class.renderings + of_addons.renderings,
+        variants=of_class.variants + of_addons.variants,
+        granted=of_addons.granted,
+        asked=asking.together(of_class, of_addons),
+    )
     return replace(complete, before=rendered_before(complete, helm, means.source))
 
 

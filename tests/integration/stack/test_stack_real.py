@@ -6,6 +6,7 @@ nothing to test here, and the other tests of this directory cover the same code.
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 
@@ -14,10 +15,13 @@ import yaml
 from stack_tools import ROOT
 
 from scs_ci.core.records import Finding, Severity
-from scs_ci.stack import discover
+from scs_ci.stack import checking, discover
 from scs_ci.stack.charts import ChartSource
-from scs_ci.stack.check import run_rules
+from scs_ci.stack.check import rule_ids, run_rules
 from scs_ci.stack.helm import Helm
+from scs_ci.stack.indexes import IndexSource
+from scs_ci.stack.model import LAYOUT_A, Facts
+from scs_ci.stack.outside import Outside, with_outside
 from scs_ci.stack.render import render_stack
 from scs_ci.stack.treehash import hashes
 
@@ -69,6 +73,21 @@ def test_the_main_branch_has_no_error_that_is_not_true(helm: Helm, tmp_path: Pat
     errors = {(f.file, f.line, f.rule) for stack in stacks for f in run_rules(stack) if f.severity is Severity.ERROR}
     assert errors == TRUE_ERRORS
     assert all(r.parts and not r.unavailable for stack in stacks for r in stack.renderings)
+
+
+@pytest.mark.parametrize('place', HASHES)
+def test_what_is_said_of_class_and_addons_apart_is_what_is_said_of_the_whole(
+    helm: Helm, tmp_path: Path, place: str
+) -> None:
+    source = ChartSource(tmp_path, DATA / 'charts/mirror')
+    outside = Outside(IndexSource(tmp_path, offline=True), '', datetime.datetime(2026, 5, 4, tzinfo=datetime.UTC))
+    means = checking.Means(None, source, frozenset(rule_ids()), Facts(), outside)
+    stack = discover.load(MAIN, discover.Place(place, LAYOUT_A))
+
+    apart = run_rules(checking.looked_at(stack, MAIN, helm, means))
+
+    assert apart == run_rules(render_stack(with_outside(stack, MAIN, outside), helm, source))
+    assert {'class-schema', 'values-keys', 'addon-capabilities'} <= {f.rule for f in apart} or 'scs2' not in place
 
 
 def _states(finding: Finding, case: str) -> bool:
