@@ -92,8 +92,7 @@ verdict:
 """
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible.module_utils.scs_ci.cloud import door_credential
-from ansible.module_utils.scs_ci.core.errors import Problem
+from ansible.module_utils.scs_ci.cloud import door, door_credential
 
 SPEC = {
     **door_credential.SPEC,
@@ -108,11 +107,7 @@ def main() -> None:
         required_one_of=[('run_dir', 'run_id')],
         mutually_exclusive=[('run_dir', 'run_id')],
     )
-    try:
-        result = door_credential.run_credential(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem), verdict=problem.verdict)
-    module.exit_json(**result)
+    door.answer(module, lambda: door_credential.run_credential(module.params, module.check_mode))
 
 
 if __name__ == '__main__':

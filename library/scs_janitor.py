@@ -103,8 +103,7 @@ verdict:
 """
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible.module_utils.scs_ci.cloud import door_janitor
-from ansible.module_utils.scs_ci.core.errors import Problem
+from ansible.module_utils.scs_ci.cloud import door, door_janitor
 
 SPEC = {
     **door_janitor.SPEC,
@@ -118,11 +117,7 @@ def main() -> None:
         supports_check_mode=True,
         mutually_exclusive=[('state_file', 'look_again')],
     )
-    try:
-        result = door_janitor.run_janitor(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem), verdict=problem.verdict)
-    (module.fail_json if result.pop('failed', False) else module.exit_json)(**result)
+    door.answer(module, lambda: door_janitor.run_janitor(module.params, module.check_mode))
 
 
 if __name__ == '__main__':

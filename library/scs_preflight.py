@@ -98,7 +98,6 @@ verdict:
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible.module_utils.scs_ci.cloud import door
-from ansible.module_utils.scs_ci.core.errors import Problem
 
 SPEC = {
     **door.SPEC,
@@ -117,11 +116,7 @@ def main() -> None:
         required_one_of=[('run_dir', 'run_id')],
         mutually_exclusive=[('run_dir', 'run_id'), ('run_dir', 'kubernetes'), ('run_dir', 'upgraded')],
     )
-    try:
-        result = door.run_preflight(module.params)
-    except Problem as problem:
-        module.fail_json(msg=str(problem), verdict=problem.verdict)
-    (module.fail_json if result.pop('failed', False) else module.exit_json)(**result)
+    door.answer(module, lambda: door.run_preflight(module.params))
 
 
 if __name__ == '__main__':

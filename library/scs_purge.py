@@ -82,7 +82,6 @@ verdict:
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible.module_utils.scs_ci.cloud import door
-from ansible.module_utils.scs_ci.core.errors import Problem
 
 SPEC = {
     **door.SPEC,
@@ -100,11 +99,7 @@ def main() -> None:
         required_one_of=[('run_dir', 'run_id')],
         mutually_exclusive=[('run_dir', 'run_id')],
     )
-    try:
-        result = door.run_purge(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem), verdict=problem.verdict)
-    (module.fail_json if result.pop('failed', False) else module.exit_json)(**result)
+    door.answer(module, lambda: door.run_purge(module.params, module.check_mode))
 
 
 if __name__ == '__main__':

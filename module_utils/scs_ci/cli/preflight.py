@@ -35,8 +35,8 @@ def run(options: argparse.Namespace) -> int:
     if not chosen.cloud:
         raise UsageProblem('cannot check', 'a cloud', 'neither --cloud nor --run given', 'name one of clouds.yaml')
     cloud = connect.connect(chosen.cloud)
-    asked = preflight.Options(chosen.public_key, chosen.seconds, tuple(options.upgraded))
-    found = preflight.check(cloud, options.run_id or new_run_id(), chosen.topology, options.kubernetes, asked)
+    run_id, asked = options.run_id or new_run_id(), chosen.preflight(options.upgraded)
+    found = preflight.check(cloud, run_id, chosen.topology, options.kubernetes, asked)
     if options.json:
         cloud_options.print_json(found.data())
     else:

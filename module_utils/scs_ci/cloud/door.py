@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from ..core import shape
 from ..core.clock import SystemClock
-from ..core.errors import UsageProblem
+from ..core.errors import Problem, UsageProblem
 from ..core.outcome import Outcome
 from ..core.records import Record, RunInfo
 from ..core.run import RunDirectory, timestamp
@@ -55,6 +55,25 @@ TOPOLOGY: dict[str, dict[str, Any]] = {
     'public_key': {'type': 'path'},
 }
 HOURS = 6  # life of nodes that are provisioned without a run directory: longer than any job
+
+
+class Module(Protocol):
+    """An AnsibleModule, as far as its end goes."""
+
+    def exit_json(self, **result: Any) -> NoReturn: ...
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn: ...
+
+
+def answer(module: Module, work: Callable[[], dict[str, Any]]) -> NoReturn:
+    """How every module ends: with what work() returns, as a failure when that says so or a Problem is raised."""
+    try:
+        result = work()
+    except Problem as problem:
+        module.fail_json(msg=str(problem), verdict=problem.verdict)
+    if result.pop('failed', False):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 def options(parameters: Mapping[str, Any]) -> Options:
@@ -104,7 +123,7 @@ def run_preflight(parameters: Mapping[str, Any]) -> dict[str, Any]:
         }
     cloud = connect.connect(_cloud(chosen, parameters))
     versions = list(parameters.get('kubernetes') or ())
-    asked = preflight.Options(chosen.public_key, chosen.seconds, tuple(parameters.get('upgraded') or ()))
+    asked = chosen.preflight(parameters.get('upgraded') or ())
     found = preflight.check(cloud, _run_id(parameters), chosen.topology, versions, asked)
     problem = found.problem()
     failure = {'failed': True, 'msg': str(problem), 'verdict': problem.verdict} if problem else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class Options:
     timeout: float = nodes.TIMEOUT
     seconds: float = preflight.SECONDS
 
+    def preflight(self, upgraded: Iterable[str]) -> preflight.Options:
+        """What preflight has to know of them. upgraded: Kubernetes versions to which clusters are upgraded."""
+        return preflight.Options(self.public_key, self.seconds, tuple(upgraded))
+
 
 def mark_of(info: RunInfo) -> Mark:
     """The mark that everything of a run carries."""
@@ -48,7 +53,7 @@ def run_preflight(directory: RunDirectory, options: Options) -> Record:
 
     def body(state: StageRun) -> None:
         cloud = _connect(directory, options)
-        asked = preflight.Options(options.public_key, options.seconds, _upgraded(directory))
+        asked = options.preflight(_upgraded(directory))
         found = preflight.check(cloud, directory.info.id, options.topology, _kubernetes(directory), asked)
         if found.inventory and not (directory.path / BEFORE).exists():
             # a run that is continued keeps its first picture: the second one would show its own nodes as given

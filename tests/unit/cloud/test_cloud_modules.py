@@ -20,6 +20,7 @@ import scs_preflight
 import scs_purge
 from scs_ci.cloud import connect, nodes
 from scs_ci.cloud.marks import Mark
+from scs_ci.core.errors import CredentialProblem
 from scs_ci.core.files import read_json
 from scs_ci.core.records import Plan, PlannedVersion, RunInfo
 from scs_ci.core.run import RunDirectory
@@ -176,6 +177,32 @@ def test_janitor_fails_with_what_stays(fake: FakeCloud, call: Call, tmp_path: Pa
     assert 'next:' in failed['msg']
     silent = call(scs_janitor, cloud='fake', zuul=['nowhere'])
     assert silent['verdict'] == 'usage'
+
+
+@pytest.mark.parametrize(
+    ('module', 'parameters'),
+    [
+        (scs_nodes, {'run_id': RUN}),
+        (scs_preflight, {'run_id': RUN}),
+        (scs_purge, {'run_id': RUN}),
+        (scs_credential, {'run_id': RUN, 'file': 'clouds.yaml'}),
+        (scs_janitor, {'state_file': 'state.json'}),
+    ],
+    ids=lambda given: getattr(given, '__name__', ''),
+)
+def test_every_module_tells_a_problem_with_its_verdict(
+    call: Call, module: Any, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(name: str) -> None:
+        raise CredentialProblem('cannot log in to', f'cloud {name}', 'HTTP 401', 'correct clouds.yaml')
+
+    monkeypatch.setattr(connect, 'connect', refuse)
+    failed = call(module, cloud='fake', **parameters)
+    assert failed['failed']
+    assert failed['verdict'] == 'credential'
+    assert failed['msg'].startswith('cannot log in to cloud fake: HTTP 401')
 
 
 @pytest.mark.parametrize('module', [scs_nodes, scs_preflight, scs_purge, scs_credential], ids=lambda m: m.__name__)
