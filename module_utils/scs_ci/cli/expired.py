@@ -17,8 +17,8 @@ from ..core.progress import Progress
 from . import cloud_options
 from .common import positive
 
-# Options that mean something with --expired only, and what they are without it.
-ONLY: dict[str, Any] = {'owner': [], 'zuul': [], 'state': None, 'look_again': None}
+# Options that mean something with --expired only; each is None or empty when it is not given.
+ONLY = ('owner', 'zuul', 'state', 'look_again', 'again_after', 'unmarked_hours')
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +35,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         '--look-again', type=positive, metavar='S', help='look twice in this call, S seconds apart, without --state'
     )
     group.add_argument(
-        '--again-after', type=positive, default=janitor.AGAIN, metavar='S',
-        help='least time between both sightings with --state (default: %(default)g)',
+        '--again-after', type=positive, metavar='S',
+        help=f'least time between both sightings with --state (default: {janitor.AGAIN:g})',
     )  # fmt: skip
     group.add_argument(
-        '--unmarked-hours', type=positive, default=janitor.UNMARKED_HOURS, metavar='H',
-        help='age at which names of runs without any mark count as expired (default: %(default)g)',
+        '--unmarked-hours', type=positive, metavar='H',
+        help=f'age at which names of runs without any mark count as expired (default: {janitor.UNMARKED_HOURS:g})',
     )  # fmt: skip
 
 
@@ -49,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
     _demand_sense(options)
     cloud, clock = connect.connect(options.cloud), SystemClock()
     say = Progress(redactor=cloud.redactor).say
-    again = options.look_again or options.again_after
-    rules = janitor.Rules(again, options.unmarked_hours, tuple(options.owner), options.timeout)
+    again = options.look_again or options.again_after or janitor.AGAIN
+    hours = options.unmarked_hours or janitor.UNMARKED_HOURS
+    rules = janitor.Rules(again, hours, tuple(options.owner), options.timeout)
     worker = janitor.Janitor(cloud, rules, say=say, running=lambda: builds.running(options.zuul), clock=clock)
     memory = None if options.look_again else (options.state or sightings.default_file())
     before = sightings.read(memory, cloud.project_id) if memory else {}
@@ -67,15 +68,21 @@ def _demand_sense(options: argparse.Namespace) -> None:
         raise UsageProblem('cannot purge', 'expired runs', 'a run is named, too', 'give --expired alone, or the run')
     if not options.cloud:
         raise UsageProblem('cannot purge', 'expired runs', '--cloud is missing', 'name a cloud of clouds.yaml')
-    if options.state and options.look_again:
-        raise UsageProblem('cannot purge', 'expired runs', '--state and --look-again', 'give one of them')
+    for other in ('state', 'again_after'):
+        if options.look_again and getattr(options, other):
+            answer = f'--{_spelled(other)} and --look-again'
+            raise UsageProblem('cannot purge', 'expired runs', answer, 'give one of them')
 
 
 def demand_unused(options: argparse.Namespace) -> None:
     """Options of the janitor without --expired would be ignored silently, and more be deleted than was meant."""
-    if given := [name for name, default in ONLY.items() if getattr(options, name) != default]:
-        option = f'--{given[0].replace("_", "-")}'
-        raise UsageProblem('cannot use', f'option {option}', 'it is for expired runs', 'add --expired, or leave it out')
+    if given := [name for name in ONLY if getattr(options, name) not in (None, [])]:
+        option = f'option --{_spelled(given[0])}'
+        raise UsageProblem('cannot use', option, 'it is for expired runs', 'add --expired, or leave it out')
+
+
+def _spelled(name: str) -> str:
+    return name.replace('_', '-')
 
 
 def _told(options: argparse.Namespace, cloud: str, found: Mapping[str, Any], outcome: janitor.Outcome) -> int:

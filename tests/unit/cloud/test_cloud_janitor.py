@@ -286,8 +286,11 @@ def test_the_command_shows_then_remembers_then_deletes(
         ['--expired'],
         ['--expired', '--cloud', 'fake', '--run-id', OLD.run],
         ['--expired', '--cloud', 'fake', '--state', 'x', '--look-again', '5'],
+        ['--expired', '--cloud', 'fake', '--again-after', '5', '--look-again', '5'],
         ['--run-id', OLD.run, '--cloud', 'fake', '--owner', 'ci', '--yes'],
         ['--run-id', OLD.run, '--cloud', 'fake', '--zuul', 'https://z', '--yes'],
+        ['--run-id', OLD.run, '--cloud', 'fake', '--again-after', '600', '--yes'],
+        ['--run-id', OLD.run, '--cloud', 'fake', '--unmarked-hours', '24', '--yes'],
     ],
 )
 def test_options_that_make_no_sense_delete_nothing(command: FakeCloud, words: list[str]) -> None:
