@@ -23,7 +23,7 @@ from ..core.errors import (
     QuotaProblem,
 )
 from ..core.naming import names
-from . import choose, holders, inventory, keys, pulse, quota, soundness
+from . import choose, holders, inventory, keys, nameservers, pulse, quota, soundness
 from .connect import Cloud
 from .inventory import Inventory
 from .model import Flavor, Image, ImageWish, Topology
@@ -36,7 +36,7 @@ T = TypeVar('T')
 # The job's limit in zuul.d and that of its cleanup: no run lasts longer.
 SECONDS = 6600.0
 # Without these nothing else can be asked.
-FATAL = frozenset({'service', 'version'})
+FATAL = frozenset({'service', 'name', 'version'})
 ADVICE = 'free what is not needed, have the quota raised, or ask for less; nothing has been made'
 
 
@@ -107,9 +107,10 @@ def check(
         offered = offer(cloud)
         external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
         limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
+        servers = nameservers.rows(nameservers.subnets(cloud, topology, offered.networks))
     rows, chosen = evaluate(run, topology, kubernetes, _observed(run, offered, limits, before), options.upgraded)
     hosts = {urlsplit(address).netloc: name for name, address in soundness.endpoints(cloud).items()}
-    everything = (*rows, *_key_row(options.public_key), *sound, *pulse.rows(heart.answers, hosts))
+    everything = (*rows, *servers, *_key_row(options.public_key), *sound, *pulse.rows(heart.answers, hosts))
     return Preflight(tuple(_held(row, before) for row in everything), chosen, before)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import socket
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,10 +125,18 @@ def resolve(host: str) -> list[str]:
     return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)})
 
 
-def name_rows(addresses: Iterable[str], lookup: Callable[[str], list[str]] = resolve) -> list[Row]:
-    """Do the names of the catalog lead somewhere from here? Addresses need no lookup."""
-    hosts = dict.fromkeys(urlsplit(address).hostname or '' for address in addresses)
-    return [_name(host, lookup) for host in hosts if host and not _is_address(host)]
+def name_rows(addresses: Mapping[str, str], lookup: Callable[[str], list[str]]) -> list[Row]:
+    """Do the names of the catalog lead somewhere from here? Addresses need no lookup. addresses: by service."""
+    hosts: dict[str, list[str]] = {}
+    for service, address in addresses.items():
+        hosts.setdefault(urlsplit(address).hostname or '', []).append(service)
+    return [_name(host, services, lookup) for host, services in hosts.items() if host and not _is_address(host)]
+
+
+def _is_behind_proxy(address: str) -> bool:
+    """Then the proxy looks the name up, and this machine need not know it."""
+    parts = urlsplit(address)
+    return bool(urllib.request.getproxies().get(parts.scheme)) and not urllib.request.proxy_bypass(parts.netloc)
 
 
 def _is_address(host: str) -> bool:
@@ -138,18 +147,22 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _name(host: str, lookup: Callable[[str], list[str]]) -> Row:
+def _name(host: str, services: Iterable[str], lookup: Callable[[str], list[str]]) -> Row:
     try:
         found = lookup(host)
     except OSError as error:
-        return Row('name', f'name {host}', False, f'{error}: see /etc/resolv.conf', verdict='network')
+        answer = f'{error} (address of {", ".join(services)} in the catalog): see /etc/resolv.conf'
+        return Row('name', f'name {host}', False, answer, verdict='network')
     return Row('name', f'name {host}', True, ', '.join(found))
 
 
 def rows(cloud: Cloud, until: datetime.datetime) -> list[Row]:
-    """All of the above; one that cannot be seen hides no other."""
+    """All of the above; one that cannot be seen hides no other, but a name that leads nowhere: nobody answers there."""
     have = endpoints(cloud)
-    found = [*service_rows(have), *name_rows(have.values()), *version_rows(versions(cloud, have))]
+    found = [*service_rows(have), *name_rows({s: a for s, a in have.items() if not _is_behind_proxy(a)}, resolve)]
+    if any(row.ok is False and row.kind == 'name' for row in found):
+        return found
+    found += version_rows(versions(cloud, have))
     try:
         return [*found, credential_row(*credential(cloud), until)]
     except Problem as problem:

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 from fake_cloud import FakeCloud, error
 
-from scs_ci.cloud import holders, preflight, pulse, soundness
+from scs_ci.cloud import holders, nameservers, preflight, pulse, soundness
 from scs_ci.cloud.inventory import Inventory, Resource
 from scs_ci.cloud.marks import Mark
 from scs_ci.cloud.model import Topology
 from scs_ci.cloud.pulse import Answer
 from scs_ci.cloud.rows import table
-from scs_ci.core.errors import CredentialProblem, InfrastructureProblem, QuotaProblem
+from scs_ci.core.errors import CredentialProblem, InfrastructureProblem, NetworkProblem, QuotaProblem
 
 pytestmark = pytest.mark.unit
 
@@ -101,9 +101,98 @@ def test_names_of_the_catalog_are_looked_up_and_addresses_are_not() -> None:
             raise OSError('Name or service not known')
         return ['192.0.2.7']
 
-    addresses = ['https://api.scs2:5000/v3', 'https://gone.scs2', 'http://192.0.2.1:9', 'http://[2001:db8::1]:9/x']
-    rows = {row.subject: (row.ok, row.verdict) for row in soundness.name_rows(addresses, lookup)}
-    assert rows == {'name api.scs2': (True, ''), 'name gone.scs2': (False, 'network')}
+    addresses = {
+        'identity': 'https://api.scs2:5000/v3',
+        'compute': 'https://gone.scs2:8774',
+        'image': 'https://gone.scs2:9292',
+        'network': 'http://192.0.2.1:9',
+        'block-storage': 'http://[2001:db8::1]:9/x',
+    }
+    rows = {row.subject: row for row in soundness.name_rows(addresses, lookup)}
+    assert {name: (row.ok, row.verdict) for name, row in rows.items()} == {
+        'name api.scs2': (True, ''),
+        'name gone.scs2': (False, 'network'),
+    }
+    assert 'not known (address of compute, image in the catalog)' in rows['name gone.scs2'].answer
+
+
+def test_a_name_that_leads_nowhere_is_a_shortfall_and_nobody_is_asked_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(host: str) -> list[str]:
+        raise OSError('Name or service not known')
+
+    fake = FakeCloud()
+    cloud = fake.cloud
+    monkeypatch.setattr(soundness, 'resolve', lookup)
+    cloud.sdk.endpoint_for = lambda service: f'https://{service}.scs2' if service != 'network' else 'http://192.0.2.1'
+    found = preflight.check(cloud, RUN, Topology(), ())
+    assert [row.subject for row in found.shortfalls] == [
+        f'name {service}.scs2' for service in soundness.SERVICES if service != 'network'
+    ]
+    assert type(found.problem()) is NetworkProblem
+    assert not fake.calls
+
+
+@pytest.mark.parametrize(('bypass', 'looked_up'), [('', []), ('.scs2', ['api.scs2'])])
+def test_behind_a_proxy_names_need_not_be_known_here(
+    monkeypatch: pytest.MonkeyPatch, bypass: str, looked_up: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def lookup(host: str) -> list[str]:
+        seen.append(host)
+        return ['192.0.2.7']
+
+    cloud = FakeCloud().cloud
+    cloud.sdk.endpoint_for = lambda service: 'https://api.scs2'
+    monkeypatch.setattr(soundness, 'resolve', lookup)
+    monkeypatch.setenv('https_proxy', 'http://192.0.2.9:3128')
+    monkeypatch.setenv('no_proxy', bypass)
+    soundness.rows(cloud, NOW)
+    assert seen == looked_up
+
+
+@pytest.mark.parametrize(
+    ('server', 'family', 'why'),
+    [
+        ('9.9.9.9', 4, ''),
+        ('2620:fe::9', 6, ''),
+        ('10.254.0.2', 4, ''),
+        ('dns.example', 4, 'is no IP address'),
+        ('9.9.9.9/32', 4, 'is no IP address'),
+        ('', 4, 'is no IP address'),
+        ('2620:fe::9', 4, 'is of IPv6, the subnet of IPv4'),
+        ('9.9.9.9', 6, 'is of IPv4, the subnet of IPv6'),
+        ('0.0.0.0', 4, 'is no address of a host'),
+        ('127.0.0.53', 4, 'is no address of a host'),
+        ('224.0.0.1', 4, 'is no address of a host'),
+    ],
+)
+def test_name_servers_are_addresses_of_the_family_of_their_subnet(server: str, family: int, why: str) -> None:
+    found = nameservers.misfit(server, family)
+    assert found.startswith(why)
+    assert bool(found) is bool(why)
+
+
+def test_name_servers_of_the_topology_are_shortfalls_all_at_once() -> None:
+    found = preflight.check(FakeCloud().cloud, RUN, Topology(dns=('9.9.9.9', 'dns.example', '2620:fe::9')), ())
+    rows = {row.subject: (row.ok, row.answer) for row in found.rows if row.subject.startswith('name server')}
+    assert rows['name server 9.9.9.9'][0] is True
+    assert rows['name server dns.example'] == (False, "is no IP address (the run's own subnet)")
+    assert rows['name server 2620:fe::9'] == (False, "is of IPv6, the subnet of IPv4 (the run's own subnet)")
+    assert type(found.problem()) is NetworkProblem
+
+
+def test_name_servers_of_an_existing_network_are_looked_at_in_the_cloud() -> None:
+    fake = FakeCloud()
+    network = fake.add('network', 'shared')
+    four = {'ip_version': 4, 'dns_nameservers': ['9.9.9.9', '0.0.0.0']}
+    fake.add('subnet', 'four', network_id=network.id, **four)
+    fake.add('subnet', 'six', network_id=network.id, ip_version=6, dns_nameservers=[])
+    fake.add('subnet', 'elsewhere', network_id='another', ip_version=4, dns_nameservers=['x'])
+    found = preflight.check(fake.cloud, RUN, Topology(network='shared', dns=('ignored there',)), ())
+    rows = {row.subject: row.ok for row in found.rows if row.subject.startswith('name server')}
+    assert rows == {'name server 9.9.9.9': True, 'name server 0.0.0.0': False}
+    assert [row.answer for row in found.shortfalls] == ['is no address of a host that nodes could ask (subnet four)']
 
 
 def resource(kind: str, name: str = '', description: str = '', marked: bool = False, **details: str) -> Resource:
