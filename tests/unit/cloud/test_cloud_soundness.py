@@ -221,6 +221,41 @@ def test_who_holds_what() -> None:
     assert holders.holders('ram', many)[-1] == '3 others'
 
 
+def test_ports_and_addresses_without_a_mark_belong_to_whom_their_device_does() -> None:
+    cluster, run = 'scs-ci-7f3a1b2c5d6e-c0', f'run {RUN} of ci until {MARK.expires}'
+    before = Inventory('p', (
+        resource('server', 's1', marked=True), resource('server', 'web'), resource('router', 'edge'),
+        resource('load_balancer', f'kube_service_{cluster}_default_web'),
+        resource('load_balancer', 'theirs', vip_port_id='vip'),
+        resource('network', 'n1', marked=True), resource('network', 'n2'),
+        resource('port', 'p1', device_id='s1', device_owner='compute:az1', network_id='n2'),
+        resource('port', 'p2', device_id='web', device_owner='compute:az1', network_id='n2'),
+        resource('port', 'p3', device_id='edge', device_owner='network:router_interface', network_id='n2'),
+        resource('port', 'p4', device_id=f'lb-kube_service_{cluster}_default_web', device_owner='Octavia'),
+        resource('port', 'vip', device_id='unknown', device_owner='Octavia', network_id='n2'),
+        resource('port', 'p5', device_id='dhcp5', device_owner='network:dhcp', network_id='n1'),
+        resource('port', 'p6', device_id='dhcp6', device_owner='network:dhcp', network_id='n2'),
+        resource('floating_ip', 'f1', port_id='p1'), resource('floating_ip', 'f2', port_id='p2'),
+        resource('floating_ip', 'f3', port_id='vip'), resource('floating_ip', 'f4', port_id='not seen'),
+        resource('floating_ip', 'f5'),
+    ))  # fmt: skip
+    assert set(holders.holders('ports', before)) == {
+        f'{run}: 2 ports',
+        'somebody without a mark (server web): 1 port',
+        'somebody without a mark (router edge): 1 port',
+        'run 7f3a1b2c5d6e, its cluster c0: 1 port',
+        'somebody without a mark (load balancer theirs): 1 port',
+        'somebody without a mark (network:dhcp): 1 port',
+    }
+    assert set(holders.holders('floating_ips', before)) == {
+        f'{run}: 1 floating ip',
+        'somebody without a mark (server web): 1 floating ip',
+        'somebody without a mark (load balancer theirs): 1 floating ip',
+        'somebody without a mark: 1 floating ip',
+        'somebody without a mark, idle: 1 floating ip',
+    }
+
+
 def test_a_short_quota_names_its_holders() -> None:
     fake = FakeCloud(limit=1)
     fake.add('server', 'web', task_state=None)
