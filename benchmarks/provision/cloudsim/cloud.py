@@ -128,6 +128,8 @@ class Cloud:
             stack.enter_context(mock.patch.dict('os.environ', {'OS_CLIENT_CONFIG_FILE': str(file)}))
             for target, name, value in (
                 (requests.adapters.HTTPAdapter, 'send', self._sender()),
+                # no proxy is on the way, and looking for one takes a tenth of a request's time
+                (requests.sessions, 'get_environ_proxies', lambda *_, **__: {}),
                 (concurrent.futures, 'ThreadPoolExecutor', partial(Executor, self.turns)),
                 (concurrent.futures, 'wait', wait),
                 (threading, 'Event', partial(Event, self.turns)),

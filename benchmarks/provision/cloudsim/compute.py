@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from .paging import page
@@ -35,11 +36,11 @@ class Compute:
     def answer(self, call: Call) -> Reply:
         match call.method, call.path.removeprefix('/v2.1').strip('/').split('/'):
             case 'GET', ['servers', 'detail']:
-                return page(call, 'servers', self._servers(call), self.store.settings.page)
+                return page(call, 'servers', self._servers(call), self.store.settings.page, self._shown)
             case 'POST', ['servers']:
                 return self.boot(call.body['server'])
             case 'GET', ['servers', identity]:
-                return Reply({'server': self._shown(self.store.get('server', identity, 'itemNotFound'))})
+                return Reply({'server': self._shown([self.store.get('server', identity, 'itemNotFound')])[0]})
             case 'DELETE', ['servers', identity]:
                 return self._delete(self.store.get('server', identity, 'itemNotFound'))
             case 'POST', ['servers', identity, 'action'] if 'os-getConsoleOutput' in call.body:
@@ -65,14 +66,20 @@ class Compute:
         pattern = re.compile(call.query.get('name', ''))
         found = self.store.find('server', tenant_id=PROJECT)
         # the newest first, as Nova does
-        return [self._shown(item) for item in reversed(list(found)) if pattern.search(item['name'])]
+        return [item for item in reversed(list(found)) if pattern.search(item['name'])]
 
-    def _shown(self, item: Body) -> Body:
-        """The server as the API shows it; addresses appear when the server is up."""
-        ports = [] if item['status'] == 'BUILD' else list(self.store.find('port', device_id=item['id']))
+    def _shown(self, items: list[Body]) -> list[Body]:
+        """Servers as the API shows them; addresses appear when a server is up."""
+        # once for the whole list: to look for the ports of each server in turn takes the square of their number
+        ports = _grouped(self.store.of('port').values(), 'device_id')
+        floating = _grouped(self.store.of('floatingip').values(), 'port_id')
+        return [self._one(item, ports.get(item['id'], []), floating) for item in items]
+
+    def _one(self, item: Body, plugged: list[Body], floating: dict[str, list[Body]]) -> Body:
+        ports = [] if item['status'] == 'BUILD' else plugged
         addresses = [_address(port) for port in ports]
         for port in ports:
-            addresses += [_floating(port, ip) for ip in self.store.find('floatingip', port_id=port['id'])]
+            addresses += [_floating(port, ip) for ip in floating.get(port['id'], ())]
         network = self.store.of('network').get(ports[0]['network_id'], {}).get('name', '') if ports else ''
         shown = {key: value for key, value in item.items() if not key.startswith('_') and value is not None}
         return shown | {
@@ -335,6 +342,13 @@ def _address(port: Body) -> Body:
 
 def _floating(port: Body, address: Body) -> Body:
     return {**_address(port), 'addr': address['floating_ip_address'], 'OS-EXT-IPS:type': 'floating'}
+
+
+def _grouped(items: Iterable[Body], key: str) -> dict[str, list[Body]]:
+    found: dict[str, list[Body]] = {}
+    for item in items:
+        found.setdefault(item[key], []).append(item)
+    return found
 
 
 def _without(item: Body, *keys: str) -> Body:

@@ -201,7 +201,7 @@ class Network:
         for port in self.store.find('port', device_id=router['id']):
             subnet = port['fixed_ips'][0]['subnet_id']
             if port['id'] == body.get('port_id') or subnet == body.get('subnet_id'):
-                users = [p['id'] for p in self.store.find('port', network_id=port['network_id'])]
+                users = {p['id'] for p in self.store.find('port', network_id=port['network_id'])}
                 if any(ip['port_id'] in users for ip in self.store.of('floatingip').values()):
                     text = f'Router interface for subnet {subnet} is required by one or more floating IPs.'
                     raise Refused(409, 'RouterInterfaceInUseByFloatingIP', text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Callable
 
 from .wire import Body, Call, Refused, Reply
 
 
-def page(call: Call, name: str, items: list[Body], most: int) -> Reply:
-    """One page after the marker; with a link to the next one when the page is full."""
+def page(call: Call, name: str, items: list[Body], most: int, show: Callable[[list[Body]], list[Body]] = list) -> Reply:
+    """One page after the marker, as show() gives it; with a link to the next one when the page is full."""
     size = min(int(call.query.get('limit') or most), most)
     marker, start = call.query.get('marker'), 0
     if marker:
@@ -16,7 +17,7 @@ def page(call: Call, name: str, items: list[Body], most: int) -> Reply:
         if not place:
             raise Refused(400, 'badRequest', f'marker [{marker}] not found')
         start = place[0] + 1
-    shown = items[start : start + size]
+    shown = show(items[start : start + size])
     if len(shown) < size or not shown:
         return Reply({name: shown})
     query = urllib.parse.urlencode({**call.query, 'limit': size, 'marker': shown[-1]['id']})

@@ -109,7 +109,7 @@ class Store:
         return self.kinds.setdefault(kind, {})
 
     def find(self, kind: str, **wanted: Any) -> Iterator[Body]:
-        return (item for item in self.of(kind).values() if all(item.get(key) == want for key, want in wanted.items()))
+        return (item for item in self.of(kind).values() if wanted.items() <= item.items())
 
     def get(self, kind: str, identity: str, error: str) -> Body:
         """The object, or the refusal that a service gives for a missing one."""

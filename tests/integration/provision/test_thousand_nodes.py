@@ -14,9 +14,8 @@ import pytest
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[3]
-SECONDS = (
-    900  # some ten thousand calls through openstacksdk are a minute of computing; a machine that tests is not idle
-)
+# Some eight thousand calls through openstacksdk are a minute of computing; a machine that tests is not idle.
+SECONDS = 900
 MOST_MEMORY = 300  # MiB
 
 
