@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from . import failures, marks, retry
+from . import failures, lists, marks, retry
 from .blueprint import Ground
 from .model import Group
 from .progress import Progress
@@ -29,9 +29,10 @@ class Addresses:
         self._ports(open_)
         waiting = [n for n in open_ if wanted[n].floating_ip and self.nodes[n].port and not self.nodes[n].floating]
         if waiting:
-            known = self._floating()
-            spare = [address for address in known if not address.port_id]
-            fresh = [n for n in waiting if self.nodes[n].port not in {ip.port_id for ip in known}]
+            found = self._floating()
+            known = {address.port_id: address for address in found if address.port_id}
+            spare = [address for address in found if not address.port_id]
+            fresh = [name for name in waiting if self.nodes[name].port not in known]
             # asked here and not by the threads, each of which would ask for itself
             external = ground().external if len(fresh) > len(spare) else ''
             self.site.each(lambda name: self._float(name, known, spare, external), waiting)
@@ -43,7 +44,7 @@ class Addresses:
     def _ports(self, names: Iterable[str]) -> None:
         project = self.site.cloud.project_id
         with failures.cloud_errors('cannot list', f'ports of project {project}'):
-            found = retry.reading(lambda: list(self.site.sdk.network.ports(project_id=project)), self.site.clock)
+            found = retry.reading(lambda: list(lists.ports(self.site.cloud, project_id=project)), self.site.clock)
         by_server = {port.device_id: port for port in found if port.fixed_ips}
         for name in names:
             state = self.nodes[name]
@@ -54,13 +55,14 @@ class Addresses:
         """The run's floating IPs, by mark; other people's idle ones are not ours to take."""
         project, run = self.site.cloud.project_id, self.site.mark.run
         with failures.cloud_errors('cannot list', f'floating IPs of project {project}'):
-            found = retry.reading(lambda: list(self.site.sdk.network.ips(project_id=project)), self.site.clock)
+            found = retry.reading(
+                lambda: list(lists.floating_ips(self.site.cloud, project_id=project)), self.site.clock
+            )
         return [ip for ip in found if (mark := marks.from_description(ip.description or '')) and mark.run == run]
 
-    def _float(self, name: str, known: list[Any], spare: list[Any], external: str) -> None:
+    def _float(self, name: str, known: Mapping[str, Any], spare: list[Any], external: str) -> None:
         state = self.nodes[name]
-        address = next((ip for ip in known if ip.port_id == state.port), None)
-        address = address or self._new(name, state.port, spare, external)
+        address = known.get(state.port) or self._new(name, state.port, spare, external)
         if not address:
             return
         state.floating = address.floating_ip_address

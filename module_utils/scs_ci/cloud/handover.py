@@ -82,5 +82,6 @@ def write(nodes: Iterable[Node], directory: Path) -> Path:
     lines = sorted(line for node in found for line in node.known_hosts)
     files.write_atomic(directory / KNOWN_HOSTS, '\n'.join(lines) + '\n')
     content: Mapping[str, Any] = inventory(found, directory / KNOWN_HOSTS)
-    files.write_atomic(directory / INVENTORY, yaml.safe_dump(content, sort_keys=False))
+    dumper = getattr(yaml, 'CSafeDumper', yaml.SafeDumper)  # ten times faster, but not everywhere
+    files.write_atomic(directory / INVENTORY, yaml.dump(content, Dumper=dumper, sort_keys=False))
     return directory / INVENTORY

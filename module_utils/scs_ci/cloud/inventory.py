@@ -14,7 +14,7 @@ from ..core.clock import Clock
 from ..core.errors import Problem
 from ..core.records import FORMAT
 from ..core.run import timestamp
-from . import failures, marks, retry
+from . import failures, lists, marks, retry
 from .connect import Cloud
 from .marks import Mark
 
@@ -62,9 +62,19 @@ def _network(call: str) -> Callable[[Cloud], Iterable[Any]]:
 
 
 KINDS = (
-    Kind('server', 'compute', lambda c: c.sdk.compute.servers(details=True)),
-    Kind('port', 'network', _network('ports'), ('device_id', 'device_owner', 'network_id')),
-    Kind('floating_ip', 'network', _network('ips'), ('floating_ip_address', 'port_id', 'fixed_ip_address')),
+    Kind('server', 'compute', lists.servers),
+    Kind(
+        'port',
+        'network',
+        lambda c: lists.ports(c, project_id=c.project_id),
+        ('device_id', 'device_owner', 'network_id'),
+    ),
+    Kind(
+        'floating_ip',
+        'network',
+        lambda c: lists.floating_ips(c, project_id=c.project_id),
+        ('floating_ip_address', 'port_id', 'fixed_ip_address'),
+    ),
     Kind('router', 'network', _network('routers')),
     Kind('subnet', 'network', _network('subnets'), ('network_id', 'cidr')),
     Kind('network', 'network', _network('networks')),

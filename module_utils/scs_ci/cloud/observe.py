@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.clock import Clock
-from . import failures, retry
+from . import failures, lists, retry
 from .connect import Cloud
 from .model import Flavor, Image, Network, Server, Zone
 
@@ -53,9 +53,7 @@ def together(cloud: Cloud, requests: Mapping[str, Callable[[], Any]], clock: Clo
 def servers(cloud: Cloud, prefix: str, clock: Clock | None = None) -> list[Server]:
     """All servers whose names start with the prefix: one request, whatever their number."""
     with failures.cloud_errors('cannot list', f'servers {prefix}* of cloud {cloud.name}'):
-        found = retry.reading(
-            lambda: list(cloud.sdk.compute.servers(details=True, name=f'^{re.escape(prefix)}')), clock
-        )
+        found = retry.reading(lambda: list(lists.servers(cloud, name=f'^{re.escape(prefix)}')), clock)
     return [server(item) for item in found]
 
 

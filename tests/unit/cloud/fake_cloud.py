@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace as Item
 from typing import Any
 
+from fake_lists import Service
 from keystoneauth1.exceptions import ConnectFailure
 from openstack import exceptions
 
@@ -249,19 +250,12 @@ class _Sdk:
         return f'http://198.18.0.1/{service}' if service in self.fake.services else None
 
 
-class _Part:
-    def __init__(self, fake: FakeCloud) -> None:
-        self.fake = fake
-
+class _Part(Service):
     def get_endpoint_data(self) -> Item:
         return Item(max_microversion=self.fake.versions.get(type(self).__name__, (3, 99)), api_version=(2, 1))
 
 
 class _Compute(_Part):
-    def servers(self, details: bool, name: str = '') -> Iterator[Item]:
-        prefix = name.removeprefix('^').replace('\\', '')
-        return (item for item in self.fake.listed('server') if item.name.startswith(prefix))
-
     def create_server(self, **body: Any) -> Item:
         return self.fake.do('create server', lambda: self.fake.server(body))
 

@@ -5,9 +5,11 @@ Each case begins with a login, as a command does. Numbers of others: doc/nodes.m
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import scenario
@@ -15,6 +17,7 @@ from cloudsim.cloud import Cloud
 from cloudsim.probe import Probe
 from cloudsim.store import Settings
 from meters import Cost, measure
+from openstack.resource import Resource
 
 from scs_ci.cloud import connect, nodes, purge
 
@@ -80,6 +83,24 @@ def test_g3_a_converged_call_costs_the_same_for_any_number(tmp_path: Path) -> No
             costs.append(provision(cloud, tmp_path, count)[1])
     assert costs[0].calls == costs[1].calls
     assert costs[0].total <= 10, costs[0]
+
+
+def test_g9_a_converged_call_makes_no_object_of_the_sdk_for_each_node(tmp_path: Path) -> None:
+    """Each takes milliseconds: lists of a thousand servers would take longer than the pause between two of them."""
+    cloud, made, init = Cloud(), list[str](), Resource.__init__
+
+    def counted(self: Any, *words: Any, **named: Any) -> None:
+        made.append(type(self).__name__)
+        init(self, *words, **named)
+
+    numbers = []
+    with cloud.open(tmp_path), mock.patch.object(Resource, '__init__', counted):
+        for count in (1, 10):
+            provision(cloud, tmp_path, count)
+            made.clear()
+            provision(cloud, tmp_path, count)
+            numbers.append(collections.Counter(made))
+    assert numbers[0] == numbers[1]
 
 
 def test_g4_fifty_nodes_gone(tmp_path: Path) -> None:
