@@ -44,6 +44,12 @@ options:
     description: Seconds that the job may still take. The credential lives an hour longer, and until the run expires.
     type: float
     default: 21600
+  optional:
+    description:
+      - Where the login may make no credential, as a restricted application credential, make none and return the reason.
+      - With O(run_dir) the record C(stages/credential.json) says so, too.
+    type: bool
+    default: false
   state:
     description: V(absent) revokes all credentials of the run and removes the file.
     type: str
@@ -77,9 +83,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 credential:
-  description: Id, name, expiry, roles and file, and the reason why it was made; never the secret.
+  description: Id, name, expiry, roles and file, and the reason why it was made; never the secret. Empty without one.
   type: dict
   returned: O(state=present)
+reason:
+  description: Why there is none.
+  type: str
+  returned: O(optional=true), and the login may make none
 revoked:
   description: Ids of the revoked credentials.
   type: list

@@ -28,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         '--job-timeout', type=positive, default=door_credential.TIMEOUT, metavar='S',
         help='seconds that the job may still take; the credential lives longer (default: %(default)g)',
     )  # fmt: skip
+    parser.add_argument(
+        '--optional', action='store_true', help='where the login may make none, say why and make none: no error'
+    )
     parser.add_argument('--dry-run', action='store_true', help='only say what would be done')
     add_json(parser)
 
@@ -43,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         'file': options.file,
         'roles': options.role,
         'job_timeout': options.job_timeout,
+        'optional': options.optional,
         'state': 'present' if options.action == 'make' else 'absent',
     }
     result = door_credential.run_credential(parameters, options.dry_run)
@@ -54,6 +58,9 @@ def run(options: argparse.Namespace) -> int:
         print(f'{len(result["revoked"])} credentials {would}revoked')
         return Exit.PASSED
     made = result['credential']
+    if not made:
+        print(f'none {would}made: {result["reason"]}')
+        return Exit.PASSED
     what = f'{would}made ({made["reason"]})' if result['changed'] else 'there already'
     print(f'{made["name"]}: {what}, roles {", ".join(made["roles"])}, expires {made["expires"]}')
     print(f'OS_CLIENT_CONFIG_FILE={made["file"]}')

@@ -90,6 +90,39 @@ def present(cloud: Cloud, wish: Wish, *, check: bool = False, clock: Clock | Non
     return _new(cloud, wish, [one.id for one in existing], expires, reason, clock)
 
 
+def present_or_why_not(
+    cloud: Cloud, wish: Wish, *, check: bool = False, clock: Clock | None = None
+) -> Credential | str:
+    """As present(), but the reason where the login may make no credential: then the run has to do with the login."""
+    if why := unable(cloud, wish.roles, clock):
+        return why
+    try:
+        return present(cloud, wish, check=check, clock=clock)
+    except CredentialProblem as problem:  # policy forbids it: nobody knows before it is tried
+        return problem.reason
+
+
+def unable(cloud: Cloud, roles: Iterable[str], clock: Clock | None = None) -> str:
+    """Why the login can make no credential with these roles, as far as that shows beforehand; '' when nothing does."""
+    if cloud.credential_id and not _is_unrestricted(cloud, clock):
+        return 'the login is a restricted application credential, which can make no other'
+    try:
+        chosen_roles(roles, cloud.roles)
+    except UsageProblem as problem:
+        return problem.reason
+    return ''
+
+
+def _is_unrestricted(cloud: Cloud, clock: Clock | None) -> bool:
+    def ask() -> Any:
+        return cloud.sdk.identity.get_application_credential(cloud.user_id, cloud.credential_id)
+
+    try:
+        return bool(retry.reading(ask, clock).unrestricted)
+    except failures.sdk_errors():  # rules of access may forbid even that
+        return False
+
+
 def absent(cloud: Cloud, run: str, file: Path | None, *, check: bool = False, clock: Clock | None = None) -> list[str]:
     """Revoke the credentials of a run and remove the file; returns their ids."""
     clock = clock or SystemClock()

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,50 @@ def test_what_is_asked_of_the_stages_reaches_the_commands(programs: Path, tmp_pa
     assert '--select quick --waivers /waivers.yaml' in conformance
     assert '--to /next' in upgrade
     assert '--registry registry' in upgrade
+
+
+def _task(playbook: str, name: str) -> dict[str, Any]:
+    """The task of that name, however deep it is."""
+
+    def walk(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for task in tasks:
+            yield task
+            yield from walk(task.get('block', []))
+
+    plays = yaml.safe_load((ROOT / f'playbooks/{playbook}').read_text(encoding='utf-8'))
+    return next(task for play in plays for task in walk(play['tasks']) if task['name'] == name)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ('playbook', 'variables', 'option'),
+    [('e2e.yaml', 'e2e.yaml', 'credential'), ('pre.yaml', 'zuul.yaml', 'scs_ci_credential')],
+)
+def test_a_run_has_a_credential_unless_it_is_forbidden(
+    programs: Path, tmp_path: Path, playbook: str, variables: str, option: str
+) -> None:
+    """Given value to: is the role included, may it do without. Wherever the login may, a run has one by default."""
+    task = _task(playbook, 'Make the credential of the run')
+    optional = task['vars']['make_credential_optional'].strip('{} ')
+    cases: list[tuple[dict[str, Any], bool, bool]] = [
+        ({}, True, True),
+        *(({option: given}, True, True) for given in ('', 'auto')),
+        *(({option: given}, True, False) for given in (True, 'true', 'yes')),
+        *(({option: given}, False, False) for given in (False, 'false', 'no')),
+    ]
+    tasks = [
+        {
+            'name': f'Given {given}',
+            'ansible.builtin.assert': {
+                'that': [f'(({task["when"]}) | bool) == {made}', f'({optional} | bool) == {may}']
+            },
+            'vars': given,
+        }
+        for given, made, may in cases
+    ]
+    play = {'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'tasks': tasks,
+            'vars_files': [str(ROOT / 'playbooks/vars' / variables)]}  # fmt: skip
+    (tmp_path / 'play.yaml').write_text(json.dumps([play]))
+    done = run(programs, 'ansible-playbook', str(tmp_path / 'play.yaml'))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'ok={len(cases)} ' in done.stdout

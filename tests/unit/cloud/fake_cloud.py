@@ -478,6 +478,14 @@ class _Identity(_Part):
     def application_credentials(self, user: str) -> Iterator[Item]:
         return self.fake.listed('application_credential')
 
+    def get_application_credential(self, user: str, identity: str) -> Item:
+        def work() -> Item:
+            if identity not in self.fake.kinds['application_credential']:
+                raise error(404, 'no such credential')
+            return self.fake.kinds['application_credential'][identity]
+
+        return self.fake.do('get application_credential', work)
+
     def create_application_credential(self, user: str, name: str, **body: Any) -> Item:
         def work() -> Item:
             if name in self.fake.names('application_credential'):

@@ -21,7 +21,10 @@ from scs_ci.cloud.credential import Existing, Wish
 from scs_ci.cloud.credential_file import Inside
 from scs_ci.cloud.marks import Mark
 from scs_ci.core.errors import CredentialProblem, Problem, UsageProblem
+from scs_ci.core.files import read_json
 from scs_ci.core.naming import names
+from scs_ci.core.records import RunInfo
+from scs_ci.core.run import RunDirectory
 
 pytestmark = pytest.mark.unit
 
@@ -181,6 +184,87 @@ def test_a_credential_cannot_make_another_and_says_what_can(fake: FakeCloud, tmp
     fake.faults = [Fault('create application_credential', 403, 9, text='not allowed for managing additional ones')]
     with pytest.raises(CredentialProblem, match='password or a federated identity'):
         present(fake, wish(tmp_path))
+
+
+def by_credential(fake: FakeCloud, *, unrestricted: bool) -> Cloud:
+    login = fake.add('application_credential', 'site', expires_at=None, roles=[], unrestricted=unrestricted)
+    return dataclasses.replace(made_by(fake), credential_id=login.id)
+
+
+@pytest.mark.parametrize(
+    ('login', 'reason'),
+    [
+        (lambda fake: made_by(fake), ''),
+        (lambda fake: by_credential(fake, unrestricted=True), ''),
+        (lambda fake: by_credential(fake, unrestricted=False), 'the login is a restricted application credential'),
+        (lambda fake: dataclasses.replace(made_by(fake), credential_id='hidden'), 'the login is a restricted'),
+        (lambda fake: made_by(fake, 'reader'), 'cannot make a credential with role member'),
+        (
+            lambda fake: fake.faults.append(Fault('create application_credential', 403, 9)) or made_by(fake),
+            'cannot make',
+        ),
+    ],
+    ids=['password', 'unrestricted', 'restricted', 'rules of access', 'roles', 'policy'],
+)
+def test_an_optional_credential_is_made_where_the_login_may(
+    fake: FakeCloud, tmp_path: Path, login: Any, reason: str
+) -> None:
+    cloud, before = login(fake), set(there(fake))
+    made = credential.present_or_why_not(cloud, wish(tmp_path), clock=fake.clock)
+    assert isinstance(made, str) is bool(reason)
+    assert str(made).startswith(reason)
+    assert len(set(there(fake)) - before) == (0 if reason else 1)
+    assert wish(tmp_path).file.exists() is not bool(reason)
+
+
+def test_what_has_nothing_to_do_with_the_login_stays_an_error(fake: FakeCloud, tmp_path: Path) -> None:
+    fake.faults = [Fault('create application_credential', 500, 99, text='Keystone is ill')]
+    with pytest.raises(Problem, match='Keystone is ill'):
+        credential.present_or_why_not(made_by(fake), wish(tmp_path), clock=fake.clock)
+    wish(tmp_path).file.parent.mkdir()
+    wish(tmp_path).file.write_text('clouds: {mine: {}}')
+    with pytest.raises(UsageProblem, match='not a credential file of scs-ci'):
+        credential.present_or_why_not(made_by(fake), wish(tmp_path), clock=fake.clock)
+
+
+def recorded(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    """One call for a run directory: what it returned, and the record."""
+    place = tmp_path / 'run'
+    if not place.exists():
+        RunDirectory.create(place, RunInfo(RUN, 'ci', '2026-11-25T00:00:00Z', MARK.expires, 'e2e', 'x', 'y', 'fake'))
+    parameters = {'run_dir': str(place), 'file': str(tmp_path / 'keys/clouds.yaml'), 'roles': [], 'job_timeout': 60.0,
+                  'state': 'present', 'optional': True, **changes}  # fmt: skip
+    returned = door_credential.run_credential(parameters, check_mode=False)
+    return {**returned, 'record': read_json(place / 'stages/credential.json')}
+
+
+def test_the_record_has_the_credential_or_the_reason(
+    fake: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recorded(tmp_path)
+    assert made['record']['outcome'] == 'passed'
+    assert made['record']['facts']['credential'] == made['credential']
+    assert 'secret-of' not in json.dumps(made)
+    login = by_credential(fake, unrestricted=False)
+    monkeypatch.setattr(connect, 'connect', lambda name, file=None: login)
+    without = recorded(tmp_path)
+    assert without['credential'] == {}
+    assert without['record']['outcome'] == 'skipped'
+    assert without['record']['reason'] == f'{without["reason"]}; the plane host gets the login of the cloud'
+    fake.faults = [Fault('create application_credential', 403, 9)]
+    with pytest.raises(CredentialProblem):
+        recorded(tmp_path, optional=False)
+    assert read_json(tmp_path / 'run/stages/credential.json')['verdict'] == 'credential'
+
+
+def test_the_command_says_why_there_is_none(
+    fake: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = by_credential(fake, unrestricted=False)
+    monkeypatch.setattr(connect, 'connect', lambda name, file=None: login)
+    words = ['credential', 'make', '--cloud', 'fake', '--run-id', RUN, '--file', str(tmp_path / 'c.yaml')]
+    assert main([*words, '--optional']) == 0
+    assert 'none made: the login is a restricted application credential' in capsys.readouterr().out
 
 
 def test_roles_are_those_of_the_login() -> None:
