@@ -5,8 +5,11 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import contextlib
+import datetime
+import email.utils
 import io
 import json
+import socket
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -35,8 +38,8 @@ class Service(Protocol):
 class Cloud:
     """faults: of requests; the machinery's are in store.troubles. log: every request that arrived, in order.
 
-    cut: from when until when nothing gets through. killer: asked before and after each request whether the process
-    dies there.
+    cut: from when until when nothing gets through. nameless: hosts that no resolver knows. killer: asked before and
+    after each request whether the process dies there.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -55,6 +58,7 @@ class Cloud:
         self.faults: list[Fault] = []
         self.log: list[Entry] = []
         self.cut = (0.0, 0.0)
+        self.nameless = set[str]()
         self.killer: Callable[[int, bool], bool] = lambda _number, _after: False
 
     def calls(self, since: int = 0) -> collections.Counter[str]:
@@ -130,6 +134,7 @@ class Cloud:
                 (requests.adapters.HTTPAdapter, 'send', self._sender()),
                 # no proxy is on the way, and looking for one takes a tenth of a request's time
                 (requests.sessions, 'get_environ_proxies', lambda *_, **__: {}),
+                (socket, 'getaddrinfo', self._resolver()),
                 (concurrent.futures, 'ThreadPoolExecutor', partial(Executor, self.turns)),
                 (concurrent.futures, 'wait', wait),
                 (threading, 'Event', partial(Event, self.turns)),
@@ -149,17 +154,31 @@ class Cloud:
         }
         return {'auth': auth, 'region_name': 'RegionOne', 'interface': 'public', 'identity_api_version': '3'}
 
+    def _resolver(self) -> Callable[..., Any]:
+        real = socket.getaddrinfo
+
+        def lookup(host: Any, port: Any, *words: Any, **named: Any) -> Any:
+            if not str(host).endswith(identity.ZONE):
+                return real(host, port, *words, **named)
+            if host in self.nameless:
+                raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, '', ('192.0.2.1', port or 0))]
+
+        return lookup
+
     def _sender(self) -> Callable[..., requests.Response]:
         cloud = self
 
         def send(_adapter: Any, request: requests.PreparedRequest, **_: Any) -> requests.Response:
             address = request.url or ''
             base = '{0.scheme}://{0.netloc}'.format(urllib.parse.urlsplit(address))
+            if urllib.parse.urlsplit(address).hostname in cloud.nameless:
+                raise requests.exceptions.ConnectionError('Name or service not known', request=request)
             try:
                 reply = cloud.serve(request.method or '', address, request.body, {**request.headers, 'base': base})  # type: ignore[arg-type]
             except Lost:
                 raise requests.exceptions.ConnectionError('Connection reset by peer', request=request) from None
-            return _response(request, reply)
+            return _response(request, reply, cloud.turns.services())
 
         return send
 
@@ -176,10 +195,12 @@ class Cloud:
             self.turns.revive()
 
 
-def _response(request: requests.PreparedRequest, reply: Reply) -> requests.Response:
+def _response(request: requests.PreparedRequest, reply: Reply, now: datetime.datetime) -> requests.Response:
     response = requests.Response()
     response.status_code, response.url, response.request = reply.status, request.url or '', request
     content = b'' if reply.body is None else json.dumps(reply.body).encode()
-    response.headers.update({'Content-Type': 'application/json', 'Content-Length': str(len(content)), **reply.headers})
+    date = email.utils.format_datetime(now, usegmt=True)
+    about = {'Content-Type': 'application/json', 'Content-Length': str(len(content)), 'Date': date}
+    response.headers.update({**about, **reply.headers})
     response.raw, response.encoding = io.BytesIO(content), 'utf-8'
     return response

@@ -17,6 +17,11 @@ FLAVORS = (
     ('SCS-4V-16-100s', 4, 16384, 100),
 )
 HOST_KEY = '-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 {key} root@{name}\n-----END SSH HOST KEY KEYS-----\n'
+ABORTED = 'Build of instance {id} aborted: Injected'
+EXHAUSTED = (
+    'Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance {id}.'
+)
+RESCHEDULE = 1.0  # seconds until the next host begins
 NO_HOST = 'No valid host was found. There are not enough hosts available.'
 
 
@@ -38,7 +43,7 @@ class Compute:
             case 'GET', ['servers', 'detail']:
                 return page(call, 'servers', self._servers(call), self.store.settings.page, self._shown)
             case 'POST', ['servers']:
-                return self.boot(call.body['server'])
+                return self.boot(call.body['server'], call.body.get('OS-SCH-HNT:scheduler_hints', {}).get('group', ''))
             case 'GET', ['servers', identity]:
                 return Reply({'server': self._shown([self.store.get('server', identity, 'itemNotFound')])[0]})
             case 'DELETE', ['servers', identity]:
@@ -87,8 +92,8 @@ class Compute:
             'OS-EXT-STS:task_state': item['OS-EXT-STS:task_state'],
         }
 
-    def boot(self, wish: Body) -> Reply:
-        """A server that somebody asks for."""
+    def boot(self, wish: Body, group: str = '') -> Reply:
+        """A server that somebody asks for; group: id of its server group."""
         self._demand_quota(wish)
         flavor = self.store.get('flavor', str(wish['flavorRef']), 'badRequest')
         network = wish['networks'][0]['uuid'] if isinstance(wish.get('networks'), list) else ''
@@ -98,7 +103,9 @@ class Compute:
             text = 'Only volume-backed servers are allowed for flavors with zero disk.'
             raise Refused(403, 'forbidden', text)
         item = self.store.add('server', self._new(wish, flavor))
-        self._start(item, wish, flavor)
+        if group:
+            self.store.get('server_group', group, 'badRequest')['members'].append(item['id'])
+        self._start(item, wish, flavor, self.store.of('server_group').get(group))
         links = [{'rel': 'self', 'href': f'/v2.1/servers/{item["id"]}'}]
         groups = [{'name': g['name']} for g in wish.get('security_groups', ())]
         made = {
@@ -160,19 +167,32 @@ class Compute:
         if self.store.mine('port') >= quota.ports:
             raise Refused(403, 'forbidden', 'Maximum number of ports exceeded')
 
-    def _start(self, item: Body, wish: Body, flavor: Body) -> None:
+    def _start(self, item: Body, wish: Body, flavor: Body, group: Body | None) -> None:
         """What happens by itself: a host is found or not, a port appears, the server is up or failed."""
         trouble, settings = self.store.troubles, self.store.settings
         zone = item['OS-EXT-AZ:availability_zone']
         free = [z for z in settings.zones if zone in ('', z) and not _is_full(trouble.full, z, flavor['name'])]
-        if not free:
+        if not free or self._is_apart(group):
             return self.store.later(1.0, lambda: self._fail(item, NO_HOST, 500))
         item['OS-EXT-AZ:availability_zone'] = free[0]
         self.store.later(min(settings.port, settings.boot / 2), lambda: self._plug(item, wish))
         if trouble.spawn_error and re.search(trouble.spawn_error, item['name']):
-            text = f'Build of instance {item["id"]} aborted: Injected'
-            return self.store.later(settings.boot, lambda: self._fail(item, text, 500))
+            return self._start_badly(item)
         return self.store.later(settings.boot, lambda: self._up(item))
+
+    def _start_badly(self, item: Body) -> None:
+        """The first host fails: an abort is final, a failure of the host sends the server to the next one."""
+        bad, settings = self.store.troubles.bad_hosts, self.store.settings
+        if 0 < bad < settings.hosts:
+            return self.store.later(settings.boot + bad * RESCHEDULE, lambda: self._up(item))
+        text = (EXHAUSTED if bad else ABORTED).format(id=item['id'])
+        return self.store.later(settings.boot, lambda: self._fail(item, text, 500))
+
+    def _is_apart(self, group: Body | None) -> bool:
+        """Whether each host has a server of that group already, and they must not share one."""
+        if group is None or group['policy'] != 'anti-affinity':
+            return False
+        return sum(member in self.store.of('server') for member in group['members']) > self.store.settings.hosts
 
     def _alive(self, item: Body) -> bool:
         return self.store.of('server').get(item['id']) is item

@@ -19,6 +19,7 @@ ENDPOINTS = {
 DOMAIN = {'id': 'default', 'name': 'Default'}
 # Nobody resolves these names: a request that is not caught fails at once.
 ZONE = 'cloudsim.invalid'
+RESTRICTED = "Using method 'application_credential' is not allowed for managing additional application credentials."
 
 
 def url(service: str) -> str:
@@ -37,22 +38,29 @@ class Identity:
     def __init__(self, store: Store) -> None:
         self.store, self.tokens, self.life = store, dict[str, float](), 4 * 3600.0
         self.password = 'secret'
+        self.restricted = set[str]()  # tokens of restricted application credentials
 
     def answer(self, call: Call) -> Reply:
         match call.method, call.path.removeprefix('/v3').strip('/').split('/'):
             case 'POST', ['auth', 'tokens']:
                 return self._login(call.body['auth']['identity'])
+            case 'GET', ['users', _, 'application_credentials', identity]:
+                found = self.store.get('application_credential', identity, 'Not Found')
+                return Reply({'application_credential': _shown(found)})
             case 'GET', ['users', _, 'application_credentials']:
-                found = list(self.store.of('application_credential').values())
+                found = [_shown(item) for item in self.store.of('application_credential').values()]
                 return Reply(
                     {'application_credentials': found, 'links': {'self': call.path, 'previous': None, 'next': None}}
                 )
             case 'POST', ['users', _, 'application_credentials']:
+                self._demand_unrestricted(call)
                 wish = call.body['application_credential']
+                secret = wish.pop('secret', None) or f'secret of {wish["name"]}'
                 made = {**wish, 'project_id': PROJECT, 'unrestricted': bool(wish.get('unrestricted')), 'system': None}
-                item = self.store.add('application_credential', {k: v for k, v in made.items() if k != 'secret'})
-                return Reply({'application_credential': {**item, 'secret': wish.get('secret') or 'made'}}, 201)
+                item = self.store.add('application_credential', {**made, '_secret': secret})
+                return Reply({'application_credential': {**_shown(item), 'secret': secret}}, 201)
             case 'DELETE', ['users', _, 'application_credentials', identity]:
+                self._demand_unrestricted(call)
                 del self.store.of('application_credential')[
                     self.store.get('application_credential', identity, 'Not Found')['id']
                 ]
@@ -65,6 +73,10 @@ class Identity:
         if self.tokens.get(token, 0.0) <= self.store.turns.time:
             raise Refused(401, 'Unauthorized', 'The request you have made requires authentication.')
 
+    def _demand_unrestricted(self, call: Call) -> None:
+        if call.headers.get('X-Auth-Token', '') in self.restricted:
+            raise Refused(403, 'Forbidden', RESTRICTED)
+
     def expire(self) -> None:
         """All tokens end now; logging in gives new ones."""
         self.tokens.clear()
@@ -72,9 +84,12 @@ class Identity:
     def _login(self, identity: Body) -> Reply:
         if identity.get('password', {}).get('user', {}).get('password', self.password) != self.password:
             raise Refused(401, 'Unauthorized', 'The request you have made requires authentication.')
+        credential = self._credential(identity.get('application_credential'))
         now = self.store.turns.now()
         token = self.store.identity().replace('-', '')
         self.tokens[token] = self.store.turns.time + self.life
+        if credential and credential['restricted']:
+            self.restricted.add(token)
         catalog = [_entry(kind, self.store.identity()) for kind in ENDPOINTS]
         roles = [{'id': name, 'name': name} for name in ('member', 'reader', 'load-balancer_member')]
         body = {
@@ -87,8 +102,22 @@ class Identity:
             'is_domain': False,
             'roles': roles,
             'catalog': catalog,
+            **({'application_credential': credential} if credential else {}),
         }
         return Reply({'token': body}, 201, {'X-Subject-Token': token})
+
+    def _credential(self, given: Body | None) -> Body | None:
+        """What the token tells of the application credential that logs in; None without one."""
+        if given is None:
+            return None
+        found = self.store.get('application_credential', given['id'], 'Not Found')
+        if given['secret'] != found['_secret']:
+            raise Refused(401, 'Unauthorized', 'The request you have made requires authentication.')
+        return {'id': found['id'], 'name': found['name'], 'restricted': not found['unrestricted']}
+
+
+def _shown(item: Body) -> Body:
+    return {key: value for key, value in item.items() if not key.startswith('_')}
 
 
 def _stamp(time: datetime.datetime) -> str:

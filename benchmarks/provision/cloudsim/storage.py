@@ -66,6 +66,8 @@ class Volumes:
         match call.method, call.path.removeprefix('/v3').strip('/').split('/'):
             case 'GET', ['limits']:
                 return Reply({'limits': {'rate': [], 'absolute': self._limits()}})
+            case 'GET', ['os-quota-sets', _]:
+                return Reply({'quota_set': self._quotas()})
             case 'GET', ['types', 'default']:
                 return Reply({'volume_type': {'id': 'ssd', 'name': 'ssd', 'is_public': True, 'extra_specs': {}}})
             case 'GET', ['types']:
@@ -105,7 +107,9 @@ class Volumes:
                 'created_at': self.store.stamp(),
             },
         )
-        bad = self.store.troubles.volume_error and re.search(self.store.troubles.volume_error, item['name'] or '')
+        trouble, taken = self.store.troubles, sum(volume['size'] for volume in self.store.of('volume').values())
+        # the scheduler of Cinder finds no room only after the answer
+        bad = _hit(trouble.volume_error, item) or 0 < trouble.capacity < taken
         self.store.later(0.5, lambda: item.update(status='error' if bad else 'available'))
         return Reply({'volume': {key: value for key, value in item.items() if key != 'project_id'}}, 202)
 
@@ -115,9 +119,27 @@ class Volumes:
             raise Refused(400, 'badRequest', text)
         if next(self.store.find('snapshot', volume_id=item['id']), None):
             raise Refused(400, 'badRequest', 'Invalid volume: Volume still has 1 dependent snapshots.')
+        bad = _hit(self.store.troubles.volume_destroy_error, item) and item['status'] != 'error_deleting'
         item['status'] = 'deleting'
-        self.store.remove('volume', item, 0.5)
+        if bad:
+            self.store.later(0.5, lambda: item.update(status='error_deleting'))
+        else:
+            self.store.remove('volume', item, 0.5)
         return Reply(status=202)
+
+    def _quotas(self) -> Body:
+        """Of all volumes, and of those of the only type."""
+        volumes = list(self.store.find('volume', project_id=PROJECT))
+        used = {'volumes': len(volumes), 'gigabytes': sum(v['size'] for v in volumes)}
+        limits = {'volumes': self.store.settings.quota.volumes, 'gigabytes': -1}
+        return {
+            'id': PROJECT,
+            **{
+                f'{kind}{of}': {'limit': limits[kind], 'in_use': used[kind], 'reserved': 0, 'allocated': 0}
+                for kind in used
+                for of in ('', '_ssd')
+            },
+        }
 
     def _limits(self) -> Body:
         volumes = list(self.store.find('volume', project_id=PROJECT))
@@ -133,6 +155,10 @@ class Volumes:
             'totalBackupsUsed': 0,
             'totalBackupGigabytesUsed': 0,
         }
+
+
+def _hit(pattern: str, item: Body) -> bool:
+    return bool(pattern and re.search(pattern, item['name'] or ''))
 
 
 def _listed(item: Body) -> Body:
@@ -171,7 +197,11 @@ class Balancers:
                 )
             case 'GET', ['lbaas', 'quotas', *_]:
                 kinds = ('load_balancer', 'listener', 'pool', 'member', 'health_monitor')
-                return Reply({'quota': dict.fromkeys(kinds, -1)})
+                limits = dict.fromkeys(kinds, -1) | {'load_balancer': self.store.settings.quota.load_balancers}
+                return Reply({'quota': limits})
+            case 'GET', ['lbaas', ('listeners' | 'pools' | 'healthmonitors') as path]:
+                parts = [part for item in self.store.of('load_balancer').values() for part in item.get(path, ())]
+                return Reply({path: parts, f'{path}_links': []})
             case 'DELETE', ['lbaas', 'loadbalancers', identity]:
                 return self._delete(self.store.get('load_balancer', identity, 'NotFound'), call)
         raise Refused(404, 'NotFound', f'The resource could not be found: {call.method} {call.path}')

@@ -27,6 +27,7 @@ class Quota:
     floating_ips: int = 5000
     networks: int = 100
     volumes: int = 5000
+    load_balancers: int = -1
     addresses: int = 65000  # free ones of the external network, which no quota names
 
 
@@ -34,7 +35,7 @@ class Quota:
 class Settings:
     """What the cloud is like. Seconds: rtt of each request, boot and delete of a server, port until it is listed.
 
-    page: objects in one answer of Nova and Cinder; images: of Glance, whose default is low.
+    page: objects in one answer of Nova and Cinder; images: of Glance, whose default is low. hosts: that take servers.
     """
 
     rtt: float = 0.05
@@ -43,6 +44,7 @@ class Settings:
     port: float = 1.0
     page: int = 1000
     images: int = 25
+    hosts: int = 3
     zones: tuple[str, ...] = ('az1', 'az2', 'az3')
     quota: Quota = field(default_factory=Quota)
 
@@ -51,15 +53,19 @@ class Settings:
 class Troubles:
     """Faults of the machinery behind the APIs; patterns are of names, '' for none.
 
-    full: (zone, flavor name) without a free host, '' fits all. stuck: seconds that a deletion takes.
+    full: (zone, flavor name) without a free host, '' fits all. stuck: seconds that a deletion takes. capacity: GB of
+    all volumes, 0 for plenty. bad_hosts: how many hosts fail before one boots a server; 0: no other one is tried.
     """
 
     spawn_error: str = ''
+    bad_hosts: int = 0
     destroy_error: str = ''
     destroy_hang: str = ''
     stuck: float = 0.0
     full: list[tuple[str, str]] = field(default_factory=list)
     volume_error: str = ''
+    volume_destroy_error: str = ''
+    capacity: int = 0
     balancer: float = 0.5
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from ..core.clock import Clock
 from . import failures, retry
 from .connect import Cloud
 from .model import Network, Topology
@@ -24,17 +26,17 @@ class Subnet:
     servers: tuple[str, ...]
 
 
-def subnets(cloud: Cloud, topology: Topology, networks: Iterable[Network]) -> list[Subnet]:
+def subnets(cloud: Cloud, topology: Topology, networks: Iterable[Network], clock: Clock | None = None) -> list[Subnet]:
     """The subnets of the nodes: the one that will be made, or those of the named network."""
     if not topology.network:
         return [Subnet(OWN, OWN_FAMILY, topology.dns)] if topology.count() else []
     named = [network.id for network in networks if topology.network in (network.name, network.id)]
+
+    def ask() -> list[Any]:
+        return [subnet for identity in named for subnet in cloud.sdk.network.subnets(network_id=identity)]
+
     with failures.cloud_errors('cannot list', f'subnets of network {topology.network}'):
-        found = [
-            subnet
-            for identity in named
-            for subnet in retry.reading(lambda i=identity: list(cloud.sdk.network.subnets(network_id=i)))  # type: ignore[misc]
-        ]
+        found = retry.reading(ask, clock)
     return [
         Subnet(f'subnet {subnet.name or subnet.id}', int(subnet.ip_version), tuple(subnet.dns_nameservers or ()))
         for subnet in found

@@ -153,16 +153,16 @@ def present(cloud: Cloud, request: Request) -> Result:
         handover.write(nodes, request.key_dir)
     except Problem as problem:
         _keep_consoles(request, booter)
-        raise _with_numbers(cloud, problem) from problem
+        raise _with_numbers(cloud, problem, request.clock) from problem
     return dataclasses.replace(_result(steps, have, wanted), nodes=nodes, chosen=_chosen(choices))
 
 
-def _with_numbers(cloud: Cloud, problem: Problem) -> Problem:
+def _with_numbers(cloud: Cloud, problem: Problem, clock: Clock) -> Problem:
     """A refusal by quota, with what is used and allowed now: the refusal itself often names no number."""
     if not isinstance(problem, QuotaProblem):
         return problem
     try:
-        full = quota.exhausted(quota.observe_limits(cloud, ''))
+        full = quota.exhausted(quota.observe_limits(cloud, '', clock))
     except Problem:  # the refusal is the news; that its numbers cannot be had is not
         return problem
     if not full:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..core import shape
-from ..core.clock import SystemClock
+from ..core.clock import Clock, SystemClock
 from ..core.errors import (
     CapacityProblem,
     CredentialProblem,
@@ -93,21 +93,26 @@ class Preflight:
 
 
 def check(
-    cloud: Cloud, run: str, topology: Topology, kubernetes: Sequence[str], options: Options | None = None
+    cloud: Cloud,
+    run: str,
+    topology: Topology,
+    kubernetes: Sequence[str],
+    options: Options | None = None,
+    clock: Clock | None = None,
 ) -> Preflight:
     """Ask the cloud and evaluate. kubernetes: versions of the clusters, e.g. 'v1.34.7'."""
-    options, clock = options or Options(), SystemClock()
+    options, clock = options or Options(), clock or SystemClock()
     until = clock.now() + datetime.timedelta(seconds=options.seconds)
     heart = pulse.Pulse()
-    with heart.taken(cloud):
-        sound = soundness.rows(cloud, until)
+    with heart.taken(cloud, clock):
+        sound = soundness.rows(cloud, until, clock)
         if any(row.ok is False and row.kind in FATAL for row in sound):
             return Preflight(tuple(sound), {})  # nothing else could be asked
-        before = inventory.take(cloud)
-        offered = offer(cloud)
+        before = inventory.take(cloud, clock=clock)
+        offered = offer(cloud, clock)
         external = [n.id for n in offered.networks if n.external and topology.external in (None, n.name, n.id)]
-        limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '')
-        servers = nameservers.rows(nameservers.subnets(cloud, topology, offered.networks))
+        limits = quota.observe_limits(cloud, external[0] if len(external) == 1 else '', clock)
+        servers = nameservers.rows(nameservers.subnets(cloud, topology, offered.networks, clock))
     rows, chosen = evaluate(run, topology, kubernetes, _observed(run, offered, limits, before), options.upgraded)
     hosts = {urlsplit(address).netloc: name for name, address in soundness.endpoints(cloud).items()}
     everything = (*rows, *servers, *_key_row(options.public_key), *sound, *pulse.rows(heart.answers, hosts))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.clock import Clock
 from . import choose, failures, observe
 from .connect import Cloud
 from .model import ClusterWish, Flavor, Group, Image, Topology
@@ -162,7 +163,7 @@ def exhausted(limits: Mapping[str, Limit | str]) -> str:
     return ', '.join(f'{words_of(kind)[1]} {limit.used} of {limit.limit}' for kind, limit in full.items())
 
 
-def observe_limits(cloud: Cloud, external: str) -> dict[str, Limit | str]:
+def observe_limits(cloud: Cloud, external: str, clock: Clock | None = None) -> dict[str, Limit | str]:
     """Kind to Limit, or to the reason why the cloud does not tell."""
     requests: dict[str, Callable[[], Any]] = {
         'compute limits': lambda: cloud.sdk.compute.get_limits().absolute,
@@ -177,7 +178,7 @@ def observe_limits(cloud: Cloud, external: str) -> dict[str, Limit | str]:
         requests['volume quotas by type'] = lambda: _types(cloud)
     if balancing := cloud.has('load-balancer'):
         requests |= _balancing(cloud)
-    found = observe.together(cloud, requests)
+    found = observe.together(cloud, requests, clock)
     limits: dict[str, Limit | str] = {
         **_compute(found['compute limits'], found['key pairs']),
         **_network(found['network quotas']),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core.clock import Clock
 from ..core.errors import Problem
 from . import failures, retry
 from .connect import COMPUTE_MICROVERSION, Cloud
@@ -45,15 +46,15 @@ def service_rows(have: Iterable[str]) -> list[Row]:
     ]
 
 
-def versions(cloud: Cloud, have: Iterable[str]) -> dict[str, tuple[int, int] | None]:
+def versions(cloud: Cloud, have: Iterable[str], clock: Clock | None = None) -> dict[str, tuple[int, int] | None]:
     """The newest version that each service speaks: the microversion where it has them; None where it does not tell."""
-    return {name: _version(cloud, name) for name in have}
+    return {name: _version(cloud, name, clock) for name in have}
 
 
-def _version(cloud: Cloud, service: str) -> tuple[int, int] | None:
+def _version(cloud: Cloud, service: str, clock: Clock | None) -> tuple[int, int] | None:
     proxy = getattr(cloud.sdk, service.replace('-', '_'))
     try:
-        data = retry.reading(proxy.get_endpoint_data)
+        data = retry.reading(proxy.get_endpoint_data, clock)
     except failures.sdk_errors():
         return None
     except (KeyError, TypeError, ValueError):  # keystoneauth trips over documents of versions in a form of their own
@@ -80,22 +81,24 @@ def _dotted(version: tuple[int, int]) -> str:
     return f'{version[0]}.{version[1]}'
 
 
-def credential(cloud: Cloud) -> tuple[str, datetime.datetime | None, datetime.datetime | None]:
+def credential(
+    cloud: Cloud, clock: Clock | None = None
+) -> tuple[str, datetime.datetime | None, datetime.datetime | None]:
     """Kind of login, when its token ends, and when its application credential ends; None where there is none."""
     session = cloud.sdk.session
     kind = str(getattr(getattr(cloud.sdk, 'config', None), 'config', {}).get('auth_type') or 'password')
     with failures.cloud_errors('cannot look at', f'credential of cloud {cloud.name}'):
         access = session.auth.get_access(session)
     identity = getattr(access, 'application_credential_id', None)
-    return kind, access.expires, _credential_end(cloud, identity) if identity else None
+    return kind, access.expires, _credential_end(cloud, identity, clock) if identity else None
 
 
-def _credential_end(cloud: Cloud, identity: str) -> datetime.datetime | None:
+def _credential_end(cloud: Cloud, identity: str, clock: Clock | None) -> datetime.datetime | None:
     def ask() -> Any:
         return cloud.sdk.identity.get_application_credential(cloud.user_id, identity)
 
     try:
-        text = retry.reading(ask).expires_at
+        text = retry.reading(ask, clock).expires_at
     except failures.sdk_errors():  # rules of access may forbid it; then it ends unseen
         return None
     if not text:
@@ -156,14 +159,14 @@ def _name(host: str, services: Iterable[str], lookup: Callable[[str], list[str]]
     return Row('name', f'name {host}', True, ', '.join(found))
 
 
-def rows(cloud: Cloud, until: datetime.datetime) -> list[Row]:
+def rows(cloud: Cloud, until: datetime.datetime, clock: Clock | None = None) -> list[Row]:
     """All of the above; one that cannot be seen hides no other, but a name that leads nowhere: nobody answers there."""
     have = endpoints(cloud)
     found = [*service_rows(have), *name_rows({s: a for s, a in have.items() if not _is_behind_proxy(a)}, resolve)]
     if any(row.ok is False and row.kind == 'name' for row in found):
         return found
-    found += version_rows(versions(cloud, have))
+    found += version_rows(versions(cloud, have, clock))
     try:
-        return [*found, credential_row(*credential(cloud), until)]
+        return [*found, credential_row(*credential(cloud, clock), until)]
     except Problem as problem:
         return [*found, Row('credential', 'credential', False, problem.reason, verdict=problem.verdict)]

@@ -16,9 +16,9 @@ from cloudsim.store import Settings
 from cloudsim.wire import Body
 from meters import Cost, measure
 
-from scs_ci.cloud import connect, nodes, purge, retry
+from scs_ci.cloud import connect, nodes, preflight, purge, retry
 from scs_ci.cloud.marks import Mark
-from scs_ci.cloud.model import Topology
+from scs_ci.cloud.model import Group, Topology
 from scs_ci.core.naming import Names, names
 
 RUN, OTHER = '7f3a1b2c-5d6e-4000-8000-000000000001', '7f3a1b2c-5d6f-4000-8000-000000000002'
@@ -42,6 +42,12 @@ class World:
         connected = connect.connect('cloudsim')
         worker = purge.Purge(connected, run, say=lambda *_: None, timeout=timeout, clock=self.cloud.turns, only=only)
         return worker.execute()
+
+    def preflight(
+        self, topology: Topology | None = None, kubernetes: tuple[str, ...] = (), run: str = RUN
+    ) -> preflight.Preflight:
+        wanted = topology or Topology((Group(count=2),))
+        return preflight.check(connect.connect('cloudsim'), run, wanted, kubernetes, clock=self.cloud.turns)
 
     def costs(self, count: int) -> tuple[nodes.Result, Cost]:
         return measure(self.cloud, lambda: self.provision(count))

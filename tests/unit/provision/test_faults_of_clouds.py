@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import scenario
+from cloudsim.probe import Probe
 from cloudsim.wire import Fault
-from provision_world import World, world
+from provision_world import RUN, World, world
 
+from scs_ci.cloud import connect
 from scs_ci.cloud.model import FlavorWish, Group, Topology
 from scs_ci.core.errors import BootProblem, CapacityProblem, CredentialProblem, NetworkProblem, Problem, QuotaProblem
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
+APART = Topology((Group(count=2, server_group='anti-affinity'),))
 DISKLESS = Topology((Group(count=2, flavor=FlavorWish(name='SCS-4V-16')),))
 SERVERS, ADDRESSES = '/servers$', '/floatingips$'
 CREATED = ('/servers$', '/os-keypairs$', '/networks$', '/subnets$', '/routers$', '/security-groups$',
@@ -124,6 +128,14 @@ def password(word: str) -> Callable[[World], None]:
     return change
 
 
+def few_hosts(one: World) -> None:
+    one.cloud.store.settings.hosts = 1
+
+
+def many_hosts(one: World) -> None:
+    one.cloud.store.settings.hosts = 3
+
+
 def tomorrow(one: World) -> None:
     one.cloud.turns.jump = 86400.0
 
@@ -144,6 +156,15 @@ CASES = (
     ),
     Case('no valid host anywhere', machinery(full=[('', '')]), CapacityProblem, 'No valid host', mend=healed),
     Case('build error', machinery(spawn_error='^scs-ci'), BootProblem, 'aborted', mend=healed),
+    Case('two hosts fail, the third boots', machinery(spawn_error='^scs-ci', bad_hosts=2)),
+    Case(
+        'every host fails',
+        machinery(spawn_error='^scs-ci', bad_hosts=3),
+        CapacityProblem,
+        'Exceeded maximum number of retries',
+        mend=healed,
+    ),
+    Case('more servers apart than hosts', few_hosts, CapacityProblem, 'No valid host', APART, mend=many_hosts),
     Case('slow boot', booting(60.0)),
     Case('boot later than the limit', booting(300.0), BootProblem, 'BUILD', mend=later(300.0)),
     Case('errors, then success', fault(status=503, count=3, service='compute')),
@@ -160,6 +181,10 @@ CASES = (
     ),
     Case('lost answer of the interface', fault(method='PUT', path='add_router_interface', status=504, after=True)),
     Case('volume error', machinery(volume_error='^scs-ci'), BootProblem, 'volume', DISKLESS, healed),
+    Case('no room for a volume', machinery(capacity=1), BootProblem, 'volume', DISKLESS, healed),
+    Case('Cinder is down', fault(service='block-storage', reset=True, count=10**6), NetworkProblem, '', DISKLESS),
+    Case('Glance is down', fault(service='image', reset=True, count=10**6), NetworkProblem),
+    Case('Keystone is down', fault(service='identity', reset=True, count=10**6), NetworkProblem, 'cannot reach'),
     Case('Nova is down', fault(service='compute', reset=True, count=10**6), NetworkProblem),
     Case('Neutron is down', fault(service='network', reset=True, count=10**6), NetworkProblem),
     Case('password revoked', password('another'), CredentialProblem, mend=password('secret')),
@@ -232,6 +257,22 @@ def test_a_stuck_deletion_is_named_and_goes_later(tmp_path: Path) -> None:
         assert all(item.reason for item in left)
         one.cloud.turns.sleep(500.0)
         assert one.purge().kept == ()
+        assert one.left() == set()
+        assert one.missing() == frozenset()
+
+
+def test_a_volume_whose_deletion_fails_is_deleted_again(tmp_path: Path) -> None:
+    with world(tmp_path) as one:
+        one.provision()
+        sdk, mark = (
+            connect.connect('cloudsim').sdk,
+            scenario.request(tmp_path, RUN, one.cloud.turns, Probe(one.cloud)).mark,
+        )
+        sdk.block_storage.create_volume(name='scs-ci-data', size=1, metadata=mark.metadata())
+        one.cloud.turns.sleep(5.0)
+        machinery(volume_destroy_error='^scs-ci')(one)
+        assert one.purge().kept == ()
+        assert one.cloud.calls()['DELETE block-storage /v3/volumes/*'] == 2
         assert one.left() == set()
         assert one.missing() == frozenset()
 
