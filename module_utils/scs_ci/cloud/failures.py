@@ -78,9 +78,12 @@ def is_lost(error: Exception) -> bool:
 
 
 def is_unreachable(error: Exception) -> bool:
+    import openstack.exceptions
     from keystoneauth1 import exceptions
 
-    return isinstance(error, (exceptions.ConnectionError, exceptions.DiscoveryFailure))
+    # a service that does not answer, or with 503, when it is asked for its versions has no supported ones for the SDK
+    kinds = (exceptions.ConnectionError, exceptions.DiscoveryFailure, openstack.exceptions.NotSupported)
+    return isinstance(error, kinds)
 
 
 def is_quota(status: int | None, text: str) -> bool:

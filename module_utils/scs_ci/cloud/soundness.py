@@ -52,9 +52,12 @@ def versions(cloud: Cloud, have: Iterable[str], clock: Clock | None = None) -> d
 
 
 def _version(cloud: Cloud, service: str, clock: Clock | None) -> tuple[int, int] | None:
-    proxy = getattr(cloud.sdk, service.replace('-', '_'))
+    def ask() -> Any:
+        # where the service does not answer, even its proxy cannot be had
+        return getattr(cloud.sdk, service.replace('-', '_')).get_endpoint_data()
+
     try:
-        data = retry.reading(proxy.get_endpoint_data, clock)
+        data = retry.reading(ask, clock)
     except failures.sdk_errors():
         return None
     except (KeyError, TypeError, ValueError):  # keystoneauth trips over documents of versions in a form of their own

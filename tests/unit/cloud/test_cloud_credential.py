@@ -251,6 +251,7 @@ def test_the_record_has_the_credential_or_the_reason(
     assert without['credential'] == {}
     assert without['record']['outcome'] == 'skipped'
     assert without['record']['reason'] == f'{without["reason"]}; the plane host gets the login of the cloud'
+    del there(fake)[made['credential']['id']]
     fake.faults = [Fault('create application_credential', 403, 9)]
     with pytest.raises(CredentialProblem):
         recorded(tmp_path, optional=False)

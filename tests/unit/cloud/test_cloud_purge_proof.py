@@ -98,7 +98,7 @@ def test_a_preview_says_what_stays_and_why(fake: FakeCloud) -> None:
     reasons = {(k.resource.kind, k.resource.name): k.reason for k in shown.keep}
     assert reasons['server', 'theirs'] == f'run {OTHER.run} of somebody, expires 2026-11-25T12:00:00Z'
     assert reasons['server', f'{P}-node-9'] == "named like the run's, without its mark"
-    assert reasons['floating_ip', ''] == 'no mark of the run'
+    assert reasons['floating_ip', 'y'] == 'no mark of the run'
     assert reasons['port', ''] == 'goes with its owner (network:dhcp)'
     assert len(shown.delete) == 9
     assert not {(o.resource.kind, o.resource.id) for o in shown.delete} & {

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from fake_cloud import FakeClock, error
 from keystoneauth1.exceptions import ConnectFailure
+from openstack.exceptions import NotSupported
 
 from scs_ci.cloud import choose, failures, keys, parallel, retry, ssh, topology
 from scs_ci.cloud.model import Flavor, FlavorWish, Image, ImageWish, Topology
@@ -146,12 +147,21 @@ def test_errors_have_their_class(status: int, text: str, kind: type[Problem]) ->
     assert found.advice
 
 
-def test_unreachable_is_a_network_problem() -> None:
+@pytest.mark.parametrize('kind', [ConnectFailure, NotSupported])
+def test_unreachable_is_a_network_problem_and_asked_again(kind: type[Exception]) -> None:
+    """The SDK has no other word for a service that does not tell its versions, because it does not answer."""
+    clock, calls = FakeClock(), []
+
+    def request() -> None:
+        calls.append(1)
+        raise kind('refused')
+
     with (
         pytest.raises(NetworkProblem, match='cannot list things: refused'),
         failures.cloud_errors('cannot list', 'things'),
     ):
-        raise ConnectFailure('refused')
+        retry.reading(request, clock)
+    assert len(calls) == len(retry.PAUSES) + 1
 
 
 def test_other_exceptions_pass_through() -> None:

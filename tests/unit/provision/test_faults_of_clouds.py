@@ -168,6 +168,7 @@ CASES = (
     Case('slow boot', booting(60.0)),
     Case('boot later than the limit', booting(300.0), BootProblem, 'BUILD', mend=later(300.0)),
     Case('errors, then success', fault(status=503, count=3, service='compute')),
+    Case('errors at the first contact', fault(status=503, count=3, service='network|image')),
     Case(
         'rate limit',
         fault(status=429, service='compute|network', rate=(5, 1.0), count=10**6, headers={'Retry-After': '1'}),
