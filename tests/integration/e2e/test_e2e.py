@@ -54,6 +54,18 @@ def test_nothing_of_the_run_is_left_in_the_cloud(green: Any, scs_ci: Callable[..
     assert names(run_id).prefix not in json.dumps(after)
 
 
+def test_the_plane_host_got_a_credential_of_the_run_which_is_gone(green: Any) -> None:
+    """By default, since the login of the sandbox is a password. Its secret was beside the key of the run."""
+    records = {
+        name: json.loads((green.directory / f'stages/{name}.json').read_text()) for name in ('credential', 'purge')
+    }
+    assert records['credential']['outcome'] == 'passed', records['credential']['reason']
+    made = records['credential']['facts']['credential']
+    assert made['roles'] == ['load-balancer_member', 'member']
+    assert not Path(made['file']).exists()
+    assert records['purge']['facts']['deleted']['application_credential'] == 1
+
+
 def test_no_secret_of_the_clouds_file_is_in_the_run_directory(green: Any, sandbox: Any) -> None:
     secrets = secrets_of(yaml.safe_load(sandbox.clouds.read_text(encoding='utf-8')))
     assert len(secrets) >= 3
