@@ -62,7 +62,9 @@ def _version(cloud: Cloud, service: str, clock: Clock | None) -> tuple[int, int]
         return None
     except (KeyError, TypeError, ValueError):  # keystoneauth trips over documents of versions in a form of their own
         return None
-    newest = (data.max_microversion or data.api_version) if data else None
+    # of a service that does not answer the major version is still known, from its address in the catalog
+    major = data.api_version if data and not FLOORS[service][1] else None
+    newest = (data.max_microversion or major) if data else None
     return (int(newest[0]), int(newest[1]) if len(newest) > 1 else 0) if newest else None
 
 

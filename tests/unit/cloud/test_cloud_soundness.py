@@ -95,6 +95,14 @@ def test_a_service_that_tells_no_version_is_unknown_and_no_crash(problem: Except
     assert soundness.versions(cloud, ('load-balancer', 'compute')) == {'load-balancer': None, 'compute': (3, 99)}
 
 
+def test_a_major_version_alone_says_nothing_about_microversions() -> None:
+    """keystoneauth knows it from the address of a Nova that does not answer: that is no Nova that is too old."""
+    cloud = FakeCloud().cloud
+    silent = SimpleNamespace(max_microversion=None, api_version=(2, 1))
+    cloud.sdk.compute.get_endpoint_data = cloud.sdk.network.get_endpoint_data = lambda: silent
+    assert soundness.versions(cloud, ('compute', 'network')) == {'compute': None, 'network': (2, 1)}
+
+
 def test_names_of_the_catalog_are_looked_up_and_addresses_are_not() -> None:
     def lookup(host: str) -> list[str]:
         if host == 'gone.scs2':
