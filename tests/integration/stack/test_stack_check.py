@@ -320,3 +320,19 @@ def test_only_what_changed_is_checked_and_the_reason_is_told(tools: Path, checko
 
     (stack,) = json.loads(done.stdout)['stacks']
     assert (done.returncode, stack['reason']) == (1, 'tool config changed (csctl.yaml) since HEAD')
+
+
+def test_results_have_the_order_of_the_stacks_whichever_is_checked_first(tools: Path, checkout: Path) -> None:
+    names = ['one', 'three', 'two']  # as paths are sorted
+    for name, size in (('one', 1), ('two', 4000), ('three', 9000)):
+        stack = Path(shutil.copytree(checkout / STACK, checkout / 'providers/openstack' / name))
+        (stack / 'cluster-class/templates/more.yaml').write_text('#' * size + '\n')
+        chart = stack / 'cluster-class/Chart.yaml'
+        chart.write_text(chart.read_text().replace('openstack-example', f'openstack-{name}'))
+    shutil.rmtree(checkout / STACK)
+
+    found = json.loads(scs_ci('check', checkout, '--json', '--tools', tools, '--jobs', '2').stdout)
+
+    assert [stack['path'] for stack in found['stacks']] == [f'providers/openstack/{name}' for name in names]
+    wrong = {f['stack']: f['seen'] for f in found['findings'] if f['rule'] == 'class-chart-name'}
+    assert wrong == {f'providers/openstack/{name}': f'openstack-{name}-1-34-cluster-class' for name in names}
