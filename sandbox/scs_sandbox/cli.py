@@ -13,14 +13,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import cache, clouds, faults, lab, lifecycle, names, relay, status
-from .cloud import secrets
+from . import lab, names, sandboxes
 from .cloud.model import ADDRESS, REGION_NAMES
 from .errors import SandboxError
-from .images import machine
-from .lifecycle import CHARTS_PORT, Sandbox, Wish
+from .sandboxes import CHARTS_PORT, Sandbox
+
+if TYPE_CHECKING:
+    from .images.machine import Machine
+
+# What only one command needs is imported by that one: to load what `up` needs takes ten times as long as all of `exec`,
+# which tests call hundreds of times.
 
 PASSED, USAGE, ERROR = 0, 2, 3
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code: int = options.function(options, lifecycle.find(options.name))
+        code: int = options.function(options, sandboxes.find(options.name))
     except SandboxError as error:
         print(f'scs-sandbox: {error}', file=sys.stderr)
         return ERROR
@@ -58,8 +62,10 @@ def _terminate(number: int, frame: object) -> None:
 
 
 def _up(options: Options, sandbox: Sandbox) -> int:
+    from . import lifecycle, status
+
     say = _progress(sys.stderr if options.json else sys.stdout)
-    wish = Wish(
+    wish = lifecycle.Wish(
         options.regions,
         _directory(options.charts, 'charts'),
         _directory(options.images, 'images'),
@@ -93,6 +99,8 @@ def _directory(text: str | None, what: str) -> Path | None:
 
 def _take_down_again(options: Options, sandbox: Sandbox, say: Callable[[str], None]) -> None:
     """After a failed `up`; its own failure must not hide the first one."""
+    from . import lifecycle
+
     if options.keep:
         say(f'kept for inspection; remove it with: scs-sandbox --name {sandbox.name} down')
         return
@@ -112,6 +120,8 @@ def _progress(stream: Any) -> Callable[[str], None]:
 
 
 def _down(options: Options, sandbox: Sandbox) -> int:
+    from . import lifecycle
+
     removed = lifecycle.down(sandbox)
     if options.json:
         print(json.dumps({'removed': removed}))
@@ -124,12 +134,16 @@ def _down(options: Options, sandbox: Sandbox) -> int:
 
 
 def _status(options: Options, sandbox: Sandbox) -> int:
+    from . import status
+
     found = status.collect(sandbox)
     print(json.dumps(found) if options.json else status.table(found))
     return PASSED if found['up'] else ERROR
 
 
 def _logs(options: Options, sandbox: Sandbox) -> int:
+    from . import status
+
     found = status.logs(sandbox)
     chosen = [p for name in options.service or found for p in found.get(name, [])]
     unknown = [name for name in options.service if name not in found]
@@ -173,6 +187,9 @@ def _inside(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _clouds(options: Options, sandbox: Sandbox) -> int:
+    from . import clouds
+    from .cloud import secrets
+
     regions = sandbox.regions()
     if not regions or not sandbox.credentials.exists():
         raise SandboxError(
@@ -189,6 +206,8 @@ def _clouds(options: Options, sandbox: Sandbox) -> int:
 
 
 def _faults(options: Options, sandbox: Sandbox) -> int:
+    from . import faults
+
     if not sandbox.state.exists():
         raise SandboxError(
             'cannot change faults of',
@@ -217,6 +236,8 @@ def _faults(options: Options, sandbox: Sandbox) -> int:
 
 
 def _image(options: Options, sandbox: Sandbox) -> int:
+    from . import cache, lifecycle
+
     if options.action == 'build':
         if not options.kubernetes:
             print('scs-sandbox image build: --kubernetes is missing', file=sys.stderr)
@@ -232,7 +253,7 @@ def _image(options: Options, sandbox: Sandbox) -> int:
     return PASSED
 
 
-def _described(made: machine.Machine) -> dict[str, Any]:
+def _described(made: Machine) -> dict[str, Any]:
     return {
         'version': made.version,
         'name': made.name,
@@ -243,6 +264,8 @@ def _described(made: machine.Machine) -> dict[str, Any]:
 
 
 def _relay(options: Options, sandbox: Sandbox) -> int:
+    from . import relay
+
     relay.relay(names.namespace_path(sandbox.netns), [relay.parse(route) for route in options.route])
     return PASSED
 

@@ -1,6 +1,6 @@
 """The lab: one network namespace with the external network and the address of the OpenStack APIs.
 
-The host's network is not touched.
+The host's network is not touched. Commands enter it all the time and make it once, so what makes it is imported there.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ from typing import NoReturn
 
 from . import names
 from .errors import SandboxError
-from .machines import cgroups, kernel
-from .network import apply, trial
-from .network.model import Snapshot
-from .network.plan import plan
 from .run import run
 
 PROGRAMS = {
@@ -40,6 +36,9 @@ def shortfalls(machines: bool = False) -> list[str]:
     """What this host lacks for a lab with servers, each with its cure; none when everything is there. machines: some
     of the servers are Kubernetes machines.
     """
+    from .machines import cgroups, kernel
+    from .network import trial
+
     if os.geteuid() != 0:
         return ['not root: run as root, or with sudo']
     lacks = [
@@ -85,6 +84,10 @@ def advice(inotify_instances: int | None = None) -> list[str]:
 
 def up(name: str) -> list[str]:
     """Make the lab of a sandbox; nothing is done when it is there. Returns what was changed. Raises SandboxError."""
+    from .network import apply
+    from .network.model import Snapshot
+    from .network.plan import plan
+
     lab = plan(names.check_name(name), Snapshot())
     # What is in an existing lab belongs to the agent, which has the whole plan.
     return [] if exists(name) else apply.converge(name, lab, remove=False)

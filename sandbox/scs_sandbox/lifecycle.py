@@ -21,44 +21,12 @@ from .errors import SandboxError
 from .images import archive, machine, node
 from .machines.model import Bind, Image
 from .processes import Process
+from .sandboxes import CHARTS_PORT, Sandbox, marker
 
-CHARTS_PORT = 5480
 LOCK_WAIT = 120.0  # seconds for another up or down of the same sandbox; a warm up takes 12 s
 AGENT_TIMEOUT = 60.0  # seconds; at start it converges all servers that it knows
 MIRROR_TIMEOUT = 30.0  # seconds; that of charts makes a key and a certificate first
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """A sandbox by name and where its files are."""
-
-    name: str
-    state: Path
-
-    @property
-    def netns(self) -> str:
-        return names.lab_namespace(self.name)
-
-    @property
-    def clouds(self) -> Path:
-        return self.state / 'clouds.yaml'
-
-    @property
-    def credentials(self) -> Path:
-        return self.state / 'credentials.json'
-
-    @property
-    def processes(self) -> Path:
-        """Records of the processes that belong to no region."""
-        return self.state / 'processes'
-
-    def regions(self) -> list[Region]:
-        """The regions that have been made, home first."""
-        return [r for r in map(self.region, range(len(REGION_NAMES))) if _marker(r).exists()]
-
-    def region(self, index: int) -> Region:
-        return Region(index, self.state / 'cloud' / REGION_NAMES[index], self.state)
 
 
 @dataclass(frozen=True)
@@ -86,11 +54,6 @@ class Wish:
         """Of Kubernetes, that there are node images for."""
         asked = (f'v{name.lstrip("v")}' for name in self.machines if name.lstrip('v') != machine.minor(name))
         return tuple(dict.fromkeys((*content.KUBERNETES_VERSIONS, *asked)))
-
-
-def find(name: str) -> Sandbox:
-    """The sandbox of this name, whether it is up or not. Raises SandboxError for a name that cannot be."""
-    return Sandbox(name, names.state_directory(name))
 
 
 def recorded(sandbox: Sandbox) -> list[Process]:
@@ -194,12 +157,12 @@ def _clone(sandbox: Sandbox, source: Path, prefix: Path, wish: Wish, say: Say) -
     credentials = _credentials(sandbox, source)
     regions = [sandbox.region(index) for index in range(max(wish.regions, len(sandbox.regions())))]
     for region in regions:
-        if not _marker(region).exists():
+        if not marker(region).exists():
             shutil.rmtree(region.home, ignore_errors=True)
             clone.clone(source, region, credentials, prefix)
             if region.index:
                 clone.add_region(regions[0], region)
-            _marker(region).touch()
+            marker(region).touch()
             say(f'{region.name} cloned from the template')
         else:
             layout.write_configuration(region, credentials.passwords['service'], prefix)
@@ -211,10 +174,6 @@ def _credentials(sandbox: Sandbox, source: Path) -> Credentials:
         made = secrets.generate(str(clone.read_info(source)['application_credential_id']))
         secrets.save(made, sandbox.credentials)
     return secrets.load(sandbox.credentials)
-
-
-def _marker(region: Region) -> Path:
-    return region.home / 'complete'
 
 
 def _running(sandbox: Sandbox, name: str) -> bool:

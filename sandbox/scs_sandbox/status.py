@@ -8,7 +8,7 @@ from typing import Any
 from . import lab, processes
 from .agent import client
 from .cloud import start
-from .lifecycle import Sandbox
+from .sandboxes import Sandbox
 
 AGENT_TIMEOUT = 10.0  # seconds; it answers from memory
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -13,7 +12,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ..core.errors import UsageProblem
 from ..core.files import write_atomic
 from .layout import LOOPBACK, Layout
 
@@ -21,7 +19,6 @@ VALID = datetime.timedelta(days=365)
 # A plane lives for hours, rarely for weeks: with less left than this everything is made anew.
 RENEW = datetime.timedelta(days=30)
 SKEW = datetime.timedelta(minutes=5)  # of clocks that are not quite right
-SYSTEM_BUNDLES = ('/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt')
 FILES = ('ca.crt', 'ca.key', 'server.crt', 'server.key', 'admin.crt', 'admin.key', 'sa.key', 'sa.pub')
 
 
@@ -59,38 +56,6 @@ def make(layout: Layout, now: datetime.datetime) -> bool:
     _store(layout.pki, 'sa', account_key)
     _store(layout.pki, 'admin', admin_key, admin)
     return True
-
-
-def serving_directory(layout: Layout, place: Path) -> Path:
-    """A directory with tls.crt and tls.key. Left alone when right: a rewrite makes running controllers reload."""
-    for source, target in (('server.crt', 'tls.crt'), ('server.key', 'tls.key')):
-        content = (layout.pki / source).read_bytes()
-        if not (place / target).exists() or (place / target).read_bytes() != content:
-            write_atomic(place / target, content, 0o600)
-    return place
-
-
-def write_bundle(layout: Layout, extra: str = '') -> None:
-    """CA bundle: the system's CAs (if it has any), the plane's, and the file `extra`."""
-    parts = [system_bundle(), (layout.pki / 'ca.crt').read_text()]
-    if extra:
-        try:
-            parts.append(Path(extra).read_text(encoding='ascii'))
-        except (OSError, UnicodeError) as error:
-            raise UsageProblem(
-                'cannot read', f'CA file {extra}', str(error), 'name the PEM file of the chart proxy'
-            ) from error
-    content = '\n'.join(part.strip() for part in parts if part.strip()) + '\n'
-    if not layout.bundle.exists() or layout.bundle.read_text() != content:
-        write_atomic(layout.bundle, content)
-
-
-def system_bundle() -> str:
-    """PEM text of the CAs that the host trusts; empty on a host without any."""
-    for candidate in (ssl.get_default_verify_paths().cafile, *SYSTEM_BUNDLES):
-        if candidate and Path(candidate).is_file():
-            return Path(candidate).read_text()
-    return ''
 
 
 def _good(pki: Path, now: datetime.datetime) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .kube import Api, is_true
+from .kube import Api
 from .layout import digest
 
 CRD_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
@@ -63,14 +63,18 @@ def differs(crd: Mapping[str, Any], existing: Mapping[str, Any] | None) -> bool:
     return bool((existing.get('annotations') or {}).get(MARK) != crd['metadata']['annotations'][MARK])
 
 
-def missing_definitions(api: Api, crds: list[dict[str, Any]]) -> list[str]:
-    """Names of CRDs that the server does not serve yet."""
-    served = {
-        crd['metadata']['name']
-        for crd in api.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition')
-        if is_true(crd, 'Established')
-    }
-    return sorted({crd['metadata']['name'] for crd in crds} - served)
+def served(api: Api, crds: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the server offers all kinds of the CRDs, in all versions that they want served.
+
+    By discovery, where controllers look as well: the CRDs' own conditions say the same in a list of megabytes.
+    """
+    wanted: dict[str, set[str]] = {}
+    for crd in crds:
+        spec = crd['spec']
+        for version in spec['versions']:
+            if version['served']:
+                wanted.setdefault(f'{spec["group"]}/{version["name"]}', set()).add(spec['names']['kind'])
+    return all(kinds <= api.kinds(name).keys() for name, kinds in wanted.items())
 
 
 def _in_parallel(action: Callable[[Any], Any], items: Iterable[Any]) -> None:

@@ -1,4 +1,8 @@
-"""A thin layer over the official Kubernetes client: plain dicts in and out, refusals in the server's own words."""
+"""A thin layer over the official Kubernetes client: plain dicts in and out, refusals in the server's own words.
+
+The client loads a module for each kind of Kubernetes, which takes longer than most commands: so it is imported by what
+talks to a server, and by nothing that only knows how to.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,6 @@ from urllib.parse import urlsplit
 
 import urllib3
 import yaml
-from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
-from kubernetes.dynamic import exceptions as refusals  # type: ignore[import-untyped]
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import ToolProblem, UsageProblem
@@ -207,6 +209,8 @@ class Api:
     @property
     def _client(self) -> Any:
         """The dynamic client, made when first needed: it asks the server, which may still be starting."""
+        from kubernetes import dynamic  # type: ignore[import-untyped]
+
         with self._lock:
             if self._dynamic is None:
                 # The client's own cache lies in /tmp under the server's address: one for all planes on loopback.
@@ -233,6 +237,9 @@ class Api:
 
     def _once(self, verb: str, whom: str, api_version: str, kind: str, action: Any) -> dict[str, Any]:
         """Find the resource, act, and translate every way the client knows to fail."""
+        from kubernetes import client
+        from kubernetes.dynamic import exceptions as refusals  # type: ignore[import-untyped]
+
         try:
             answer = action(self._resource(api_version, kind))
         except (refusals.ResourceNotFoundError, refusals.ResourceNotUniqueError) as error:
@@ -274,6 +281,8 @@ def _client(kubeconfig: Path) -> Any:
         raise UsageProblem(
             'cannot read', f'kubeconfig {kubeconfig}', 'no such file', "start the plane: 'scs-ci plane up'"
         )
+    from kubernetes import client, config
+
     settings = client.Configuration()
     settings.retries = False  # the caller decides what to repeat; urllib3 would also print a warning per attempt
     try:

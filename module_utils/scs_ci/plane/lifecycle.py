@@ -14,7 +14,7 @@ from ..core import files, shape
 from ..core.clock import Clock, Expired, SystemClock, wait
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.progress import Progress
-from . import certificates, components, existing, manifests, programs, services, sockets, store
+from . import components, existing, manifests, programs, services, sockets, store, trust
 from .conditions import condition, is_true
 from .kube import Api
 from .layout import SERVER, Layout, Settings
@@ -144,6 +144,8 @@ class Plane:
             yield
 
     def _prepare(self, settings: Settings, versions: dict[str, str]) -> None:
+        from . import certificates  # only to start: what makes them takes long to load
+
         self._demand_space()
         for place in (self.layout.records, self.layout.logs):
             place.mkdir(parents=True, exist_ok=True)
@@ -154,7 +156,7 @@ class Plane:
         self.processes.stop_strays()  # of an `up` that was killed; they hold the ports
         # A plane of its own may have run here before an existing management cluster was named, or the other way round.
         self.processes.stop(set(self.processes.records()) - set(service_names(settings)))
-        certificates.write_bundle(self.layout, settings.proxy_ca)
+        trust.write_bundle(self.layout, settings.proxy_ca)
         files.write_json(self.layout.settings, shape.dump(settings), 0o600)
         files.write_json(self.layout.versions, versions)
         files.write_json(self.layout.kubeconfig, kubeconfig(self.layout), 0o600)
@@ -197,10 +199,7 @@ class Plane:
         written = components.install_definitions(api, objects.crds)
         if written:
             self._wait_for(
-                'apiserver',
-                lambda: not components.missing_definitions(api, objects.crds),
-                DEFINITIONS_SECONDS,
-                'definitions',
+                'apiserver', lambda: components.served(api, objects.crds), DEFINITIONS_SECONDS, 'definitions'
             )
         self.progress.say(f'{written} of {len(objects.crds)} definitions written')
         return objects

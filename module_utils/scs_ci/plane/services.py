@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.files import write_atomic
-from . import certificates, programs
+from . import programs, trust
 from .layout import ETCD, ETCD_PEER, LOOPBACK, REGISTRY, REPOSITORY, Layout, Port, Settings
 from .manifests import COMPONENTS, HOOK_PORT
 from .processes import Service
@@ -92,7 +92,7 @@ def controller(name: str, layout: Layout, settings: Settings) -> Service:
     """A manager of Cluster API or CAPO. Its webhook server listens on all addresses; there is no flag for that."""
     program, health, flags = CONTROLLERS[name]
     webhook = COMPONENTS[name].port
-    serving = certificates.serving_directory(layout, layout.serving(name))
+    serving = trust.serving_directory(layout, layout.serving(name))
     argv = (
         _program(settings, program),
         *(f'--kubeconfig={layout.kubeconfig}', f'--webhook-port={webhook}', f'--webhook-cert-dir={serving}'),
@@ -116,8 +116,8 @@ def orc(layout: Layout, settings: Settings) -> Service:
 def cso(layout: Layout, settings: Settings) -> Service:
     """The cluster stack operator. Webhook port 9443 and metrics port 8080 are fixed in it, both on all addresses."""
     temporary = layout.temporary('cso')
-    certificates.serving_directory(layout, temporary / 'k8s-webhook-server' / 'serving-certs')
-    hooks = certificates.serving_directory(layout, layout.serving('cso-hook'))
+    trust.serving_directory(layout, temporary / 'k8s-webhook-server' / 'serving-certs')
+    hooks = trust.serving_directory(layout, layout.serving('cso-hook'))
     argv = (
         str(programs.path_of(Path(settings.tools), 'cso', settings.cso)),
         *(f'--kubeconfig={layout.kubeconfig}', '--source=oci', '--leader-elect=false'),

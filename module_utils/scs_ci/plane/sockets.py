@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
+import ssl
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from ..core.clock import Clock, Expired, wait
 from ..core.errors import ToolProblem
-from .layout import LOOPBACK, Port
+from .layout import LOOPBACK, Layout, Port
 
 # The main thread of a process that was stopped is gone a moment before its last thread closes the sockets.
 RELEASE_SECONDS = 2
 HEALTH_SECONDS = 1  # for one answer on loopback; a controller that needs longer is not ready
+SERVER_SECONDS = 2  # for the API server's own answer; it asks etcd meanwhile
 LISTEN = '0A'  # state in /proc/net/tcp
 
 
@@ -86,6 +89,19 @@ def healthy(port: int, path: str = '/readyz') -> bool:
         return False
     finally:
         connection.close()
+
+
+def serving(layout: Layout) -> bool:
+    """Whether the plane's own API server says that it is ready; without the Kubernetes client, which loads slowly."""
+    try:
+        trusted = ssl.create_default_context(cafile=layout.pki / 'ca.crt')
+        trusted.load_cert_chain(layout.pki / 'admin.crt', layout.pki / 'admin.key')
+        connection = http.client.HTTPSConnection(LOOPBACK, 6443, timeout=SERVER_SECONDS, context=trusted)
+        with contextlib.closing(connection):
+            connection.request('GET', '/readyz')
+            return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):  # also without certificates: then nothing has started
+        return False
 
 
 def listening(port: int) -> bool:

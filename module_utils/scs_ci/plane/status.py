@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..core import files
 from . import services, sockets
@@ -54,7 +55,7 @@ def status(plane: Plane) -> Status:
     running = all(row.state == 'running' for row in rows)
     return Status(
         state=str(layout.state),
-        ready=running and Api(plane.kubeconfig(settings)).ready() and _healthy(layout, settings),
+        ready=running and _serving(layout, settings) and _healthy(layout, settings),
         kubeconfig=kubeconfig,
         registry=REPOSITORY,
         ca=str(layout.bundle),
@@ -107,6 +108,10 @@ def _process(plane: Plane, name: str) -> ProcessStatus:
         str(plane.layout.log(name)),
         words,
     )
+
+
+def _serving(layout: Layout, settings: Settings) -> bool:
+    return Api(Path(settings.kubeconfig)).ready() if settings.kubeconfig else sockets.serving(layout)
 
 
 def _healthy(layout: Layout, settings: Settings) -> bool:

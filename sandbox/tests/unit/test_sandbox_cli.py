@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scs_sandbox import cli, status
-from scs_sandbox.lifecycle import find, locked
+from scs_sandbox.lifecycle import locked
+from scs_sandbox.sandboxes import find
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from scs_ci.core.errors import InfrastructureProblem, ToolProblem, UsageProblem
-from scs_ci.plane import certificates, components, existing, manifests, programs, services
+from scs_ci.plane import certificates, components, existing, manifests, programs, services, trust
 from scs_ci.plane.conditions import condition, false_conditions, is_current, is_true
 from scs_ci.plane.layout import REPOSITORY, Layout, Settings
 from scs_ci.plane.status import ProcessStatus, Status, reason, table
@@ -35,7 +35,7 @@ def obj(*conditions: dict[str, Any], generation: int = 1) -> dict[str, Any]:
 def layout(tmp_path: Path) -> Layout:
     found = Layout(tmp_path / 'state')
     certificates.make(found, NOW)
-    certificates.write_bundle(found)
+    trust.write_bundle(found)
     return found
 
 
@@ -121,14 +121,14 @@ class TestCertificates:
     def test_bundle_holds_the_proxy_and_the_plane(self, layout: Layout, tmp_path: Path) -> None:
         extra = tmp_path / 'proxy.pem'
         extra.write_text('PROXY-CA\n')
-        certificates.write_bundle(layout, str(extra))
+        trust.write_bundle(layout, str(extra))
         text = layout.bundle.read_text()
         assert text.endswith('PROXY-CA\n')
         assert (layout.pki / 'ca.crt').read_text().strip() in text
 
     def test_unreadable_proxy_ca(self, layout: Layout, tmp_path: Path) -> None:
         with pytest.raises(UsageProblem, match=r'cannot read CA file .*nowhere'):
-            certificates.write_bundle(layout, str(tmp_path / 'nowhere'))
+            trust.write_bundle(layout, str(tmp_path / 'nowhere'))
 
 
 class TestServices:
@@ -178,7 +178,7 @@ class TestServices:
     def test_another_proxy_ca_changes_the_digest(self, layout: Layout, tmp_path: Path) -> None:
         before = services.cso(layout, self.settings()).digest
         (tmp_path / 'proxy.pem').write_text('PROXY-CA\n')
-        certificates.write_bundle(layout, str(tmp_path / 'proxy.pem'))
+        trust.write_bundle(layout, str(tmp_path / 'proxy.pem'))
         assert services.cso(layout, self.settings()).digest != before
 
 
