@@ -8,6 +8,7 @@ if sys.version_info < (3, 11):
         '  next: install Python 3.11 or newer and run it as python3'.format(sys.executable, *sys.version_info[:2])
     )
 
+sys.dont_write_bytecode = False  # whatever the environment says: without byte code each call compiles all of this
 from scs_setup.cli import main
 
 if __name__ == '__main__':

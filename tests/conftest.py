@@ -58,8 +58,13 @@ class Sandbox:
         return self.state / 'clouds.yaml'
 
     def command(self, *words: str | Path) -> list[str]:
-        """argv that runs `words` inside the lab."""
-        return [str(ROOT / 'bin/scs-sandbox'), '--name', self.name, 'exec', '--', *map(str, words)]
+        """argv that runs `words` inside the lab.
+
+        Not by bin/scs-sandbox: to look for the environment, in which we are, takes longer than the command itself.
+        """
+        path = f'PYTHONPATH={ROOT / "module_utils"}:{ROOT / "sandbox"}'
+        program = ['env', path, sys.executable, '-m', 'scs_sandbox']
+        return [*program, '--name', self.name, 'exec', '--', *map(str, words)]
 
     def run(
         self, *words: str | Path, timeout: float, env: Mapping[str, str] | None = None

@@ -33,6 +33,8 @@ def environment(python: Path, programs: Path | None, base: Mapping[str, str] = o
         'PATH': ':'.join(path),
         'PYTHONPATH': ':'.join(part for part in modules if part),
     }
+    # Some machines forbid byte code. Each command would compile the package anew then, which takes as long as it runs.
+    result.pop('PYTHONDONTWRITEBYTECODE', None)
     if programs:
         result.setdefault('SCS_CI_TOOLS', str(programs))
     return result

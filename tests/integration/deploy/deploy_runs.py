@@ -31,7 +31,7 @@ class Place:
     def run(self, *words: str | Path, seconds: float = COMMAND_SECONDS) -> subprocess.CompletedProcess[str]:
         """scs-ci with these words, inside the namespace."""
         argv = ['ip', 'netns', 'exec', self.netns, sys.executable, '-m', 'scs_ci', *map(str, words)]
-        env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), 'PYTHONDONTWRITEBYTECODE': '1'}
+        env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils')}
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=seconds, check=False)
 
     def done(self, *words: str | Path, seconds: float = COMMAND_SECONDS) -> str:

@@ -65,8 +65,9 @@ class Lab:
         return self._sandbox('exec', '--', *words, seconds=seconds, env=env)
 
     def command(self, *words: str | Path) -> list[str]:
-        """argv of scs-sandbox about this sandbox."""
-        return [str(ROOT / 'bin/scs-sandbox'), '--name', self.name, *map(str, words)]
+        """argv of scs-sandbox about this sandbox; without its script, which first looks for the environment."""
+        path = f'PYTHONPATH={ROOT / "module_utils"}:{ROOT / "sandbox"}'
+        return ['env', path, sys.executable, '-m', 'scs_sandbox', '--name', self.name, *map(str, words)]
 
     def _sandbox(
         self, *words: str | Path, seconds: float, env: Mapping[str, str] | None = None
@@ -82,7 +83,6 @@ class Lab:
     def env(self) -> dict[str, str]:
         return {
             'PYTHONPATH': str(ROOT / 'module_utils'),
-            'PYTHONDONTWRITEBYTECODE': '1',
             'SCS_CI_TOOLS': str(self.tools),
         }
 

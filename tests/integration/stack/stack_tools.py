@@ -31,7 +31,7 @@ START_SECONDS = 30
 def scs_ci(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run scs-ci as a user would."""
     argv = [sys.executable, '-m', 'scs_ci', *map(str, words)]
-    env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), 'PYTHONDONTWRITEBYTECODE': '1', **environment}
+    env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), **environment}
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
