@@ -153,6 +153,10 @@ def test_a_credential_is_few_rights_one_file_and_no_more_after_the_purge(project
     refused = project.call('credential', 'make', '--run-id', 'another-run', '--file', f'{file}.2', clouds=file)
     assert refused.returncode == 3
     assert 'only an unrestricted credential may make others' in refused.stderr
+    words_too = ['credential', 'make', '--optional', '--run-id', 'another-run', '--file', f'{file}.2']
+    without = project.json(*words_too, clouds=file)
+    assert without['credential'] == {}
+    assert without['reason'] == 'the login is a restricted application credential, which can make no other'
     file.unlink()
     again = project.json(*words)['credential']
     assert again['id'] != made['id']
