@@ -15,6 +15,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example may take any time on a machine that is busy; what hangs is ended by pytest's own limit.
+settings.register_profile('scs-ci', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('scs-ci')
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTER = 'ansible.module_utils.'
