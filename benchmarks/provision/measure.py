@@ -2,10 +2,12 @@
 
 On the imagined cloud (virtual seconds; no root, no sandbox), with the environment `product`:
     PYTHONPATH=module_utils python benchmarks/provision/measure.py imagined [N ...] [--collections DIR]
+        [--nodepool DIR]
 In a sandbox (seconds of this machine; requests counted from the services' access logs):
     scs-sandbox exec -- env PYTHONPATH=module_utils python benchmarks/provision/measure.py sandbox N [N ...]
         --logs /var/lib/scs-sandbox/NAME/cloud/RegionOne/log [--collections DIR]
-DIR holds ansible_collections/openstack/cloud 2.6.0, e.g. of the wheel ansible 14.5.0, unpacked. Without it, only ours.
+DIR holds ansible_collections/openstack/cloud 2.6.0, e.g. of the wheel ansible 14.5.0, unpacked; that of
+--nodepool holds nodepool 11.0.0 with what it imports (doc/nodes.md has the command). Without them, only ours.
 Prints a table in Markdown, or with --json a line of JSON with everything.
 """
 
@@ -24,6 +26,7 @@ from typing import NamedTuple
 
 import others
 import playbooks
+import pool
 import scenario
 from cloudsim.cloud import Cloud
 from cloudsim.probe import Probe
@@ -36,15 +39,8 @@ from scs_ci.core.clock import SystemClock
 from scs_ci.core.naming import new_run_id
 
 RUN = str(uuid.UUID(int=0x7F3A1B2C5D6E40008000000000000001))
-# Calls and seconds of nodepool 11.0.0's driver, which is not run here, for it needs ZooKeeper: measured once by the
-# project on another stateful fake with the same times. The same fake gave openstack.cloud the numbers it has here.
-NODEPOOL = {
-    ('provision', 20, 0.05): (277, 42.0),
-    ('provision', 50, 0.05): (594, 55.8),
-    ('provision', 50, 0.2): (662, 119.0),
-    ('delete', 50, 0.05): (216, 15.5),
-}
 CASES = ((1, 0.05), (20, 0.05), (50, 0.05), (50, 0.2), (1000, 0.05))
+MOST_NODEPOOL = 50  # its lists grow with the number of nodes, and so does the time to compute them
 MOST_SERIAL = 20  # nodes that the others are measured with: their cost is the same for each node
 
 
@@ -77,9 +73,10 @@ def ours(cloud: Cloud, place: Path, count: int) -> dict[str, Cost]:
     return costs
 
 
-def imagined(counts: list[int], collections: Path | None) -> Iterator[Line]:
+def imagined(counts: list[int], collections: Path | None, nodepool: Path | None) -> Iterator[Line]:
     """The table of the imagined cloud; counts: only these numbers of nodes, all cases when empty."""
     module = others.collection(collections) if collections else None
+    code = pool.nodepool(nodepool) if nodepool else None
     for count, rtt in [case for case in CASES if not counts or case[0] in counts]:
         settings = Settings(rtt=rtt, boot=30.0, delete=6.0)
         with tempfile.TemporaryDirectory() as place:
@@ -89,6 +86,7 @@ def imagined(counts: list[int], collections: Path | None) -> Iterator[Line]:
                 if module and count <= MOST_SERIAL
                 else {}
             )  # type: ignore[misc]
+            pooled = pool.costs(Cloud(settings), Path(place), code, count) if code and count <= MOST_NODEPOOL else {}
         for work, cost in mine.items():
             case = f'{work} {count}, RTT {rtt * 1000:.0f} ms'
             yield Line(case, 'scs-ci', cost.total, cost.seconds)
@@ -97,8 +95,8 @@ def imagined(counts: list[int], collections: Path | None) -> Iterator[Line]:
             for way, found in rows.items():
                 if work in found:
                     yield Line(case, f'openstack.cloud {others.VERSION}, {way}', found[work].total, found[work].seconds)
-            if known := NODEPOOL.get((work, count, rtt)):
-                yield Line(case, 'nodepool 11.0.0, measured elsewhere', *known)
+            if work in pooled:
+                yield Line(case, f'nodepool {pool.VERSION}', pooled[work].total, pooled[work].seconds)
 
 
 def sandbox(name: str, counts: list[int], logs: Path, collections: Path | None) -> Iterator[Line]:
@@ -145,11 +143,12 @@ def main() -> int:
     parser.add_argument('where', help='imagined, or the name of a cloud')
     parser.add_argument('counts', nargs='*', type=int, help='numbers of nodes, on a real cloud')
     parser.add_argument('--collections', type=Path, help='directory with ansible_collections/openstack/cloud')
+    parser.add_argument('--nodepool', type=Path, help='directory with nodepool and what it imports')
     parser.add_argument('--logs', type=Path, help='directory of the access logs of the services')
     parser.add_argument('--json', action='store_true', help='one line of JSON instead of the table')
     words = parser.parse_args()
     if words.where == 'imagined':
-        lines = imagined(words.counts, words.collections)
+        lines = imagined(words.counts, words.collections, words.nodepool)
     elif words.counts and words.logs:
         lines = sandbox(words.where, words.counts, words.logs, words.collections)
     else:

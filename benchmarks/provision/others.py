@@ -24,6 +24,7 @@ VERSION = '2.6.0'  # that the wheel of ansible 14.5.0 carries
 # Tasks at the same time. serial: a loop; async: all of them, with poll 0; free: forks of strategy free.
 WAYS: Mapping[str, int] = {'serial': 1, 'async': 50, 'free, 20 forks': 20}
 NETWORK = 'benchmark'
+IMAGE, FLAVOR = 'Debian 12', 'SCS-2V-4-20s'
 
 
 class Done(Exception):
@@ -79,7 +80,7 @@ def ground(cloud: Cloud) -> None:
 
 def server(number: int, state: str) -> dict[str, Any]:
     """Arguments of one task."""
-    wish = {'image': 'Debian 12', 'flavor': 'SCS-2V-4-20s', 'network': NETWORK, 'auto_ip': True, 'reuse_ips': False}
+    wish = {'image': IMAGE, 'flavor': FLAVOR, 'network': NETWORK, 'auto_ip': True, 'reuse_ips': False}
     absent = {'delete_ips': True}
     return {
         'cloud': 'cloudsim',

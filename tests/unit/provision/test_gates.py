@@ -24,7 +24,9 @@ from scs_ci.cloud import connect, nodes, purge
 pytestmark = pytest.mark.unit
 
 RUN = '7f3a1b2c-5d6e-4000-8000-000000000001'
-NODEPOOL_50 = (662, 119.0)  # calls and seconds of nodepool 11 for 50 nodes with floating IP at 200 ms
+# Calls and seconds of nodepool 11 for 50 nodes with floating IP at 200 ms, as the gate was set with another fake. Its
+# driver on this cloud (benchmarks/provision/pool.py) takes 651 and 116.6; the gate holds against these, too.
+NODEPOOL_50 = (662, 119.0)
 
 
 def provision(cloud: Cloud, place: Path, count: int) -> tuple[nodes.Result, Cost]:
