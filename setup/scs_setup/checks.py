@@ -18,15 +18,21 @@ TYPED = ('setup/scs_setup', 'module_utils/scs_ci', 'sandbox/scs_sandbox')
 ANSIBLE = ('playbooks', 'roles', 'zuul.d')
 # Each directory in these with tests is one run of pytest; what its tests need (a sandbox, a plane) it starts itself.
 TREES = ('tests', 'tests/integration', 'sandbox/tests')
-# Those that take longest begin first, so that no long one runs alone at the end; those that boot Kubernetes machines
-# not together, for booting is what needs the processors. Others may follow in any order.
+# But these are one run, in this order, and share one sandbox: to start it and to take it down costs more processor time
+# than most tests in it. The last of them leaves a management plane in it, which holds the ports of one.
+TOGETHER = (
+    'tests/integration/cloud',
+    'tests/integration/bad_input',
+    'tests/integration/faults',
+    'tests/integration/e2e',
+)
+# Those that take longest begin first, by the first directory of a run, so that no long one runs alone at the end; those
+# that boot Kubernetes machines not together, for booting is what needs the processors. Others may follow in any order.
 LONGEST = (
     'tests/integration/cluster',
-    'sandbox/tests/integration',
     'tests/integration/cloud',
-    'tests/integration/faults',
+    'sandbox/tests/integration',
     'tests/integration/plane',
-    'tests/integration/e2e',
     'tests/integration/stack',
     'sandbox/tests/live',
     'tests/unit',
@@ -108,11 +114,16 @@ def _teller(names: Sequence[str]) -> Callable[[int, int], None]:
     return ended
 
 
-def runs(root: Path) -> list[str]:
-    """Directories with tests in the order in which they are to begin: all tests, each once."""
+def runs(root: Path) -> list[tuple[str, ...]]:
+    """Directories of each run of pytest, in the order in which they are to begin: all tests, each once."""
     folders = [str(folder.relative_to(root)) for tree in TREES for folder in sorted((root / tree).iterdir())]
     found = [name for name in folders if name not in TREES and any(map(_in_ci, (root / name).rglob('test_*.py')))]
-    return sorted(found, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
+    together = tuple(name for name in TOGETHER if name in found)
+    alone = [(name,) for name in found if name not in together]
+    return sorted(
+        [together, *alone] if together else alone,
+        key=lambda names: LONGEST.index(names[0]) if names[0] in LONGEST else len(LONGEST),
+    )
 
 
 def _in_ci(file: Path) -> bool:
@@ -162,17 +173,17 @@ def allow_watchers(file: Path = doctor.WATCHES) -> None:
 
 
 def _pytest(
-    reports: Sequence[Path], names: Sequence[str], arguments: Sequence[str], env: Mapping[str, str]
+    reports: Sequence[Path], names: Sequence[Sequence[str]], arguments: Sequence[str], env: Mapping[str, str]
 ) -> Sequence[int]:
-    """Exit codes of pytest: one for the tests that the arguments ask for, or one for each run by its name.
+    """Exit codes of pytest: one for the tests that the arguments ask for, or one for each run by its directories.
 
     They run beside each other, for a test mostly waits. Not through pytest-xdist: after Ctrl-C its workers end without
     taking down what they started.
     """
     if arguments:
         return [launch.call(['pytest', f'--junit-xml={reports[0]}', *arguments], env)]
-    commands = [['pytest', f'--junit-xml={report}', name] for report, name in zip(reports, names, strict=True)]
-    return launch.call_beside(commands, env, at_once=AT_ONCE, ended=_teller(names))
+    commands = [['pytest', f'--junit-xml={report}', *run] for report, run in zip(reports, names, strict=True)]
+    return launch.call_beside(commands, env, at_once=AT_ONCE, ended=_teller([' '.join(run) for run in names]))
 
 
 @dataclass(frozen=True)

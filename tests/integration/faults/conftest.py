@@ -31,9 +31,9 @@ def _in(name: str, state: Path, tools: Path) -> Iterator[Lab]:
         lab.call('plane', 'down', '--state', state, '--delete')
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def lab(sandbox: Any, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A plane in the session's sandbox, whose machines are simulated."""
+    """A plane in the session's sandbox, whose machines are simulated; others have planes in that sandbox afterwards."""
     yield from _in(sandbox.name, tmp_path_factory.mktemp('plane') / 'state', tools)
 
 

@@ -117,6 +117,7 @@ def test_tools_of_the_caller_are_kept(tmp_path: Path) -> None:
     assert env['SCS_CI_TOOLS'] == '/built'
     assert env['PYTHONPATH'].endswith(':/mine')
     assert launch.environment(tmp_path, Path('/built'), {'SCS_CI_TOOLS': '/other'})['SCS_CI_TOOLS'] == '/other'
+    assert 'PYTHONDONTWRITEBYTECODE' not in launch.environment(tmp_path, None, {'PYTHONDONTWRITEBYTECODE': '1'})
 
 
 def test_exit_code_passes_through() -> None:
@@ -156,7 +157,8 @@ def test_no_more_programs_run_at_once_than_allowed(tmp_path: Path) -> None:
 
 
 def test_every_test_is_in_one_run() -> None:
-    names = checks.runs(paths.CHECKOUT)
+    runs = checks.runs(paths.CHECKOUT)
+    names = [name for run in runs for name in run]
     files = [file for tree in ('tests', 'sandbox/tests') for file in (paths.CHECKOUT / tree).rglob('test_*.py')]
     # nothing in there runs unasked, so the directory would end as one without tests
     asked = [paths.CHECKOUT / 'tests/integration' / name for name in ('storage', 'provision')]
@@ -165,7 +167,8 @@ def test_every_test_is_in_one_run() -> None:
     for file in unasked:
         owners = [name for name in names if file.is_relative_to(paths.CHECKOUT / name)]
         assert len(owners) == 1, file
-    assert tuple(names[: len(checks.LONGEST)]) == checks.LONGEST  # none of them is gone
+    assert tuple(run[0] for run in runs[: len(checks.LONGEST)]) == checks.LONGEST  # none of them is gone
+    assert checks.TOGETHER in runs
 
 
 def test_both_programs_clean_up_when_terminated(tmp_path: Path) -> None:
