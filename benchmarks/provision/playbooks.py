@@ -100,7 +100,8 @@ def playbook(form: str, arguments: Mapping[str, Any], count: int) -> list[dict[s
 
 def run(directory: Path, collections: Path, form: str, arguments: Mapping[str, Any], count: int) -> None:
     """Run the playbook to its end; SystemExit when it fails."""
-    file, inventory = directory / 'play.json', directory / 'inventory.json'
+    file, inventory, settings = directory / 'play.json', directory / 'inventory.json', directory / 'ansible.cfg'
+    settings.write_text('', encoding='utf-8')  # Ansible takes no /dev/null; whose directory this is may have one
     file.write_text(json.dumps(playbook(form, arguments, count)), encoding='utf-8')
     hosts = {f'node{number}': {'item': number} for number in range(count)}
     python = {'ansible_python_interpreter': sys.executable}
@@ -108,7 +109,7 @@ def run(directory: Path, collections: Path, form: str, arguments: Mapping[str, A
     inventory.write_text(json.dumps({'all': {'children': groups}}), encoding='utf-8')
     # the module's interpreter finds the collection's code in what Ansible sends it
     environment = {**os.environ, 'ANSIBLE_COLLECTIONS_PATH': str(collections), 'ANSIBLE_FORKS': '20',
-                   'ANSIBLE_ASYNC_DIR': str(directory / 'async'), 'ANSIBLE_CONFIG': os.devnull}  # fmt: skip
+                   'ANSIBLE_ASYNC_DIR': str(directory / 'async'), 'ANSIBLE_CONFIG': str(settings)}  # fmt: skip
     words = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(inventory), str(file)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
