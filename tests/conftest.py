@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -113,3 +114,22 @@ def sandbox(tools: Path) -> Iterator[Sandbox]:
     finally:
         if not named:
             _demand(_run([program, '--name', name, 'down'], DOWN_SECONDS), 'scs-sandbox down')
+
+
+@pytest.fixture
+def faults(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Sets faults of the sandbox's cloud; none are left afterwards."""
+
+    def change(*words: str) -> None:
+        program = str(ROOT / 'bin/scs-sandbox')
+        _demand(_run([program, '--name', sandbox.name, 'faults', *words], DOWN_SECONDS), 'scs-sandbox faults')
+
+    def inject(wanted: dict[str, Any]) -> None:
+        path = tmp_path / 'faults.json'
+        path.write_text(json.dumps(wanted))
+        change('set', str(path))
+
+    try:
+        yield inject
+    finally:
+        change('clear')

@@ -84,25 +84,6 @@ def cloud(sandbox: Any, tmp_path: Path) -> Iterator[Cloud]:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def faults(sandbox: Any, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Sets faults of the cloud; none are left afterwards."""
-
-    def change(*words: str) -> None:
-        argv = [str(ROOT / 'bin/scs-sandbox'), 'faults', '--name', sandbox.name, *words]
-        subprocess.run(argv, check=True, capture_output=True, timeout=60)
-
-    def inject(wanted: dict[str, Any]) -> None:
-        path = tmp_path / 'faults.json'
-        path.write_text(json.dumps(wanted))
-        change('set', str(path))
-
-    try:
-        yield inject
-    finally:
-        change('clear')
-
-
 def test_provisions_converges_and_purges(cloud: Cloud) -> None:
     before = cloud.resources()
     made = cloud.json('nodes', 'up', '--count', '2')
