@@ -15,6 +15,8 @@ HAS = re.compile(r'\$?\.Capabilities\.APIVersions\.Has\s+"([^"]*)"')
 VALUE = re.compile(r'\.Values((?:\.\w+)+)')
 # A cheap look before a text is searched.
 MARK = b'.Capabilities.APIVersions.Has'
+# How templates include whole other ones, mostly for a checksum.
+INCLUDES = b'.Template.BasePath'
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,27 @@ def _switched_on(stack: Stack, chart: Chart, path: tuple[str, ...]) -> tuple[str
 
 
 def granted(chart: Chart, content: Mapping[str, bytes], archives: Sequence[Archive]) -> dict[str, bytes]:
-    """The files of a chart, changed so that every API that a template asks for is there."""
+    """The files of a chart, changed so that every API that a template asks for is there.
+
+    Templates that ask for none are left out, for they print what they print anyway, and some make certificates.
+    """
     found = dict(content)
     for archive in archives:
         packed = archive.path.removeprefix(f'{chart.path}/')
         if packed in found and any(MARK in data for data in archive.files.values()):
             del found[packed]
             found |= {f'charts/{archive.name}/{path}': data for path, data in archive.files.items()}
-    return {path: _granted(data) if MARK in data else data for path, data in found.items()}
+    needed = {path: data for path, data in found.items() if MARK in data or not _prints_only(path, data)}
+    if any(INCLUDES in data for data in needed.values()):
+        needed = found
+    return {path: _granted(data) for path, data in needed.items()}
 
 
-def _granted(template: bytes) -> bytes:
-    return HAS.sub(r'eq "\1" "\1"', template.decode('utf-8', 'replace')).encode()
+def _prints_only(path: str, data: bytes) -> bool:
+    """Whether a file is a template that no other one includes by a name that it defines."""
+    above, _, name = path.rpartition('/')
+    return '/templates/' in f'/{above}/' and not name.startswith('_') and b'define' not in data
+
+
+def _granted(data: bytes) -> bytes:
+    return HAS.sub(r'eq "\1" "\1"', data.decode('utf-8', 'replace')).encode() if MARK in data else data
