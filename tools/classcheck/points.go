@@ -46,42 +46,79 @@ type pointFailure struct {
 // named finds the patch in what the patch engine says.
 var named = regexp.MustCompile(`for patch "([^"]+)": `)
 
-// evaluate does for every point what the webhook of Clusters and the topology controller do with a Cluster, on all
-// processors: points know nothing of each other.
+// evaluate does for every point what the webhook of Clusters and the topology controller do with a Cluster. Points that
+// give the same variables once there are defaults are evaluated once.
 func (c *class) evaluate(points []point, kubernetes string) []pointFailure {
 	if c.object == nil {
 		return []pointFailure{}
 	}
 	c.object.Status.Variables = c.definitionsOfVariables()
 	found := make([][]pointFailure, len(points))
+	clusters := map[int]*clusterv1.Cluster{}
+	first, same := map[string]int{}, map[int]int{}
+	for number, one := range points {
+		cluster, failures := c.admitted(one, kubernetes)
+		found[number] = failures
+		if len(failures) > 0 {
+			continue
+		}
+		key := variablesOf(cluster)
+		if earlier, ok := first[key]; ok && key != "" {
+			same[number] = earlier
+			continue
+		}
+		first[key], clusters[number] = number, cluster
+	}
+	c.patchAll(points, clusters, found)
+	for number, earlier := range same {
+		for _, failure := range found[earlier] {
+			failure.Point = points[number].Name
+			found[number] = append(found[number], failure)
+		}
+	}
+	return append([]pointFailure{}, slices.Concat(found...)...)
+}
+
+// variablesOf are the variables of a Cluster in one order; empty when they cannot be told.
+func variablesOf(cluster *clusterv1.Cluster) string {
+	all := slices.Clone(cluster.Spec.Topology.Variables)
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	text, err := json.Marshal(all)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// patchAll applies the patches for each of the clusters, by the number of their point, on all processors: points know
+// nothing of each other.
+func (c *class) patchAll(points []point, clusters map[int]*clusterv1.Cluster, found [][]pointFailure) {
+	numbers := slices.Sorted(maps.Keys(clusters))
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(points)) {
-		own := *c
-		own.object = c.object.DeepCopy()
-		own.templates = make([]*unstructured.Unstructured, len(c.templates))
-		for i, template := range c.templates {
-			own.templates[i] = template.DeepCopy()
-		}
+	for range min(runtime.GOMAXPROCS(0), len(numbers)) {
+		own := c.copied()
 		group.Go(func() {
-			for number := int(next.Add(1)) - 1; number < len(points); number = int(next.Add(1)) - 1 {
-				found[number] = own.point(points[number], kubernetes)
+			whole := own.object.Spec.Patches
+			for at := int(next.Add(1)) - 1; at < len(numbers); at = int(next.Add(1)) - 1 {
+				number := numbers[at]
+				found[number] = own.patched(points[number].Name, clusters[number])
+				own.object.Spec.Patches = whole
 			}
 		})
 	}
 	group.Wait()
-	return append([]pointFailure{}, slices.Concat(found...)...)
 }
 
-// point evaluates one point; it leaves the patches of the class as they were.
-func (c *class) point(one point, kubernetes string) []pointFailure {
-	whole := c.object.Spec.Patches
-	defer func() { c.object.Spec.Patches = whole }()
-	cluster, failures := c.admitted(one, kubernetes)
-	if len(failures) > 0 {
-		return failures
+// copied is the class for one worker: the definitions and what is known of objects are for all.
+func (c *class) copied() *class {
+	own := *c
+	own.object = c.object.DeepCopy()
+	own.templates = make([]*unstructured.Unstructured, len(c.templates))
+	for i, template := range c.templates {
+		own.templates[i] = template.DeepCopy()
 	}
-	return c.patched(one.Name, cluster)
+	return &own
 }
 
 // admitted is the Cluster of a point with defaults, or what the webhook of Clusters says against it.
