@@ -63,14 +63,17 @@ class Sandbox:
     def clouds(self) -> Path:
         return self.state / 'clouds.yaml'
 
-    def command(self, *words: str | Path) -> list[str]:
-        """argv that runs `words` inside the lab.
+    def program(self, *words: str | Path) -> list[str]:
+        """argv of scs-sandbox about this sandbox.
 
         Not by bin/scs-sandbox: to look for the environment, in which we are, takes longer than the command itself.
         """
         path = f'PYTHONPATH={ROOT / "module_utils"}:{ROOT / "sandbox"}'
-        program = ['env', path, sys.executable, '-m', 'scs_sandbox']
-        return [*program, '--name', self.name, 'exec', '--', *map(str, words)]
+        return ['env', path, sys.executable, '-m', 'scs_sandbox', '--name', self.name, *map(str, words)]
+
+    def command(self, *words: str | Path) -> list[str]:
+        """argv that runs `words` inside the lab."""
+        return self.program('exec', '--', *words)
 
     def run(
         self, *words: str | Path, timeout: float, env: Mapping[str, str] | None = None
@@ -121,8 +124,7 @@ def faults(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[dict[str, Any
     """Sets faults of the sandbox's cloud; none are left afterwards."""
 
     def change(*words: str) -> None:
-        program = str(ROOT / 'bin/scs-sandbox')
-        _demand(_run([program, '--name', sandbox.name, 'faults', *words], DOWN_SECONDS), 'scs-sandbox faults')
+        _demand(_run(sandbox.program('faults', *words), DOWN_SECONDS), 'scs-sandbox faults')
 
     def inject(wanted: dict[str, Any]) -> None:
         path = tmp_path / 'faults.json'

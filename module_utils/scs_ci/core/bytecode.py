@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
+from . import caching
+
 # Whoever may write there decides what we run.
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -19,8 +21,7 @@ def keep(environment: Mapping[str, str]) -> None:
     """From now on compiled modules go into the cache, if they would go nowhere. A directory of others is not used."""
     if not sys.dont_write_bytecode or sys.pycache_prefix:
         return
-    base = environment.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')  # noqa: PTH111 - HOME may be unset
-    place = os.path.join(base, 'scs-ci', 'bytecode')  # noqa: PTH118 - pathlib is not loaded yet
+    place = os.path.join(caching.directory(environment), 'bytecode')  # noqa: PTH118 - pathlib is not loaded yet
     with suppress(OSError):
         os.makedirs(place, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
         state = os.stat(place)  # noqa: PTH116 - the same

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core import caching
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.process import check
 
@@ -43,7 +44,7 @@ class Bundle:
 
 def cache_root() -> Path:
     """Directory of everything that can be made again."""
-    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'scs-ci'
+    return Path(caching.directory(os.environ))
 
 
 def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from ..core import files
+from ..core import caching, files
 from ..core.errors import InfrastructureProblem, Problem, UsageProblem
 from .helm import PULL_SECONDS, Helm
 from .indexes import MOST_NODES
@@ -52,8 +51,7 @@ def chart_source(mirror: Path | None, environment: Mapping[str, str]) -> ChartSo
     named = mirror or (Path(environment['SCS_CI_CHARTS']) if environment.get('SCS_CI_CHARTS') else None)
     if named and not named.is_dir():
         raise UsageProblem('cannot read', f'charts directory {named}', 'no such directory', 'correct --charts')
-    base = environment.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')  # noqa: PTH111 - HOME may be unset
-    return ChartSource(Path(base) / 'scs-ci' / 'charts', named)
+    return ChartSource(Path(caching.directory(environment)) / 'charts', named)
 
 
 def missing(chart: Chart, directories: frozenset[str]) -> tuple[Dependency, ...]:
