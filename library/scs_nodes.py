@@ -122,6 +122,14 @@ options:
   key_dir:
     description: Directory of the run's own key. Must not be uploaded, so it is outside the run directory.
     type: path
+  host_keys:
+    description:
+      - What the host keys of a new node are compared with. V(console) is the log in which cloud-init prints them,
+        which takes a request for each node; two equal scans count where a cloud shows no log.
+      - V(scan) takes two equal scans alone, as tools without a cloud's help do.
+    type: str
+    choices: [console, scan]
+    default: console
   timeout:
     description: Seconds until all nodes must be usable.
     type: float
@@ -240,6 +248,7 @@ SPEC = {
     'cloud': {'type': 'str', 'fallback': (env_fallback, ['OS_CLOUD'])},
     'owner': {'type': 'str', 'default': 'ansible'},
     'expires': {'type': 'str'},
+    'host_keys': {'type': 'str', 'choices': ['console', 'scan'], 'default': 'console'},
     'state': {'type': 'str', 'choices': ['present', 'absent'], 'default': 'present'},
     # a path, not a secret
     'key_dir': {'type': 'path', 'no_log': False},

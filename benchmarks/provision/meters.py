@@ -9,8 +9,7 @@ from typing import Any
 
 from cloudsim.cloud import Cloud
 
-# Asked once per node to trust its host keys, which neither openstack.cloud nor nodepool does with a cloud's help: told
-# apart, because gates compare the same work.
+# Asked once per node to trust its host keys, unless they are only scanned.
 CONSOLE = 'POST compute /v2.1/servers/*/action'
 
 
@@ -28,11 +27,6 @@ class Cost:
     @property
     def consoles(self) -> int:
         return self.calls[CONSOLE]
-
-    @property
-    def same_work(self) -> int:
-        """Calls for servers that are up and have their addresses, which is all that the others do."""
-        return self.total - self.consoles
 
     def starting(self, words: str) -> int:
         """Number of calls whose kind starts so, e.g. 'DELETE' or 'POST network'."""

@@ -19,14 +19,17 @@ from cloudsim import shapes
 from scs_ci.cloud import connect, inventory, nodes, purge
 from scs_ci.cloud.marks import Mark
 from scs_ci.cloud.model import Group, Topology
-from scs_ci.cloud.ssh import NetworkProbe, Probe
+from scs_ci.cloud.ssh import CONSOLE, NetworkProbe, Probe
 from scs_ci.core.clock import Clock, SystemClock
 
 
-def request(directory: Path, run: str, clock: Clock, probe: Probe, count: int = 1) -> nodes.Request:
+def request(
+    directory: Path, run: str, clock: Clock, probe: Probe, count: int = 1, host_keys: str = CONSOLE
+) -> nodes.Request:
     """`count` nodes with floating IPs for a run of that id."""
     mark = Mark(run, 'benchmark', '2099-01-01T00:00:00Z')
-    return nodes.Request(mark, Topology((Group(count=count),)), directory / 'key', clock=clock, probe=probe)
+    wish = Topology((Group(count=count),))
+    return nodes.Request(mark, wish, directory / 'key', host_keys=host_keys, clock=clock, probe=probe)
 
 
 def play(cloud: str, directory: Path, run: str, clock: Clock, probe: Probe) -> None:

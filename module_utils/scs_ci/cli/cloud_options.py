@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..cloud import topology
+from ..cloud import ssh, topology
 from ..cloud.model import Topology
 from ..cloud.rows import Row, table
 from ..cloud.stages import Options
@@ -41,14 +41,23 @@ def add_timeout(parser: argparse.ArgumentParser, seconds: float) -> None:
     )
 
 
+def add_host_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--host-keys',
+        choices=ssh.HOST_KEYS,
+        default=ssh.CONSOLE,
+        help='compare them with the console log of each node, or only two scans, a request less (default: %(default)s)',
+    )
+
+
 def options(given: argparse.Namespace) -> Options:
     """Options of the stages from the command line."""
     values = vars(given)
     chosen = Options(cloud=given.cloud, topology=_topology(values), public_key=values.get('public_key'))
     if values.get('key_dir'):
         chosen = dataclasses.replace(chosen, key_dir=values['key_dir'])
-    numbers = {name: values[name] for name in ('timeout', 'seconds') if values.get(name)}
-    return dataclasses.replace(chosen, **numbers)
+    others = {name: values[name] for name in ('timeout', 'seconds', 'host_keys') if values.get(name)}
+    return dataclasses.replace(chosen, **others)
 
 
 def _topology(values: Mapping[str, Any]) -> Topology:

@@ -32,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--key-dir', type=Path, metavar='DIR', help="for the run's private key (default: below XDG_STATE_HOME)"
     )
+    cloud_options.add_host_keys(parser)
     parser.add_argument(
         '--hours', type=positive, default=HOURS, help='life of the nodes without --run (default: %(default)g)'
     )
@@ -135,6 +136,7 @@ def _request(options: argparse.Namespace, chosen: stages.Options, say: Callable[
         key_dir=key_dir,
         public_key=chosen.public_key,
         timeout=chosen.timeout,
+        host_keys=chosen.host_keys,
         logs=key_dir / 'logs',
         say=say,
     )

@@ -38,17 +38,22 @@ class Cost:
 
 
 def cost(
-    steps: Sequence[Step], topology: Topology, blueprints: Mapping[str, Blueprint], have: Mapping[str, int]
+    steps: Sequence[Step],
+    topology: Topology,
+    blueprints: Mapping[str, Blueprint],
+    have: Mapping[str, int],
+    consoles: bool = True,
 ) -> Cost:
     """Of carrying out the steps, each with its first attempt.
 
     blueprints: of the groups with missing nodes; have: kind to number of what the run already has.
+    consoles: whether those of the nodes are asked for their host keys.
     """
     made = [blueprints[step.group] for step in steps if step.action in ('create', 'replace')]
     gone = sum(bool(step.server) for step in steps)
     calls = {'lists of servers': 1 + bool(gone), 'deletions': gone}
     if made:
-        calls |= {'lists of what the cloud offers': OFFER, **_ground(topology, have), **_nodes(made)}
+        calls |= {'lists of what the cloud offers': OFFER, **_ground(topology, have), **_nodes(made, consoles)}
     polling = f'and a list of servers every {POLL:g} s, with ports and floating IPs until all have theirs'
     return Cost(
         {name: amount for name, amount in calls.items() if amount},
@@ -73,7 +78,7 @@ def _ground(topology: Topology, have: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _nodes(made: Sequence[Blueprint]) -> dict[str, int]:
+def _nodes(made: Sequence[Blueprint], consoles: bool) -> dict[str, int]:
     wishes = [wish for print_ in made for wish in volumes.wanted('', print_, print_.best)]
     # the spare ones of an earlier call, whether they are available, and the cloud's default type
     around = 2 + any(not wish.type for wish in wishes) if wishes else 0
@@ -81,7 +86,7 @@ def _nodes(made: Sequence[Blueprint]) -> dict[str, int]:
         'volumes': len(wishes) + around,
         'servers': len(made),
         'floating IPs': sum(print_.group.floating_ip for print_ in made),
-        'console logs': len(made),
+        'console logs': len(made) * consoles,
     }
 
 

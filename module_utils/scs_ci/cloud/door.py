@@ -14,7 +14,7 @@ from ..core.errors import Problem, UsageProblem
 from ..core.outcome import Outcome
 from ..core.records import Record, RunInfo
 from ..core.run import RunDirectory, timestamp
-from . import connect, handover, inventory, keys, nodes, preflight, purge, stages, topology
+from . import connect, handover, inventory, keys, nodes, preflight, purge, ssh, stages, topology
 from .inventory import Resource
 from .marks import Mark
 from .owned import Owned
@@ -86,6 +86,7 @@ def options(parameters: Mapping[str, Any]) -> Options:
         public_key=Path(given['public_key']) if 'public_key' in given else None,
         timeout=given.get('timeout', nodes.TIMEOUT),
         seconds=given.get('seconds', preflight.SECONDS),
+        host_keys=given.get('host_keys', ssh.CONSOLE),
     )
 
 
@@ -229,6 +230,7 @@ def _request(parameters: Mapping[str, Any], chosen: Options) -> nodes.Request:
         key_dir=chosen.key_dir or keys.default_directory(run),
         public_key=chosen.public_key,
         timeout=chosen.timeout,
+        host_keys=chosen.host_keys,
     )
 
 

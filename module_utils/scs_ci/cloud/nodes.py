@@ -44,7 +44,8 @@ class Request:
     """mark: run, owner, expiry. key_dir: for the run's key; public_key: a file given instead.
 
     logs: for console logs of nodes that fail. troubles: name of each such node to the reason, filled meanwhile.
-    known_hosts is kept in key_dir, so that a later call need not ask the consoles again.
+    host_keys: what they are compared with, one of ssh.HOST_KEYS. known_hosts is kept in key_dir, so that a
+    later call need not ask the consoles again.
     """
 
     mark: Mark
@@ -52,6 +53,7 @@ class Request:
     key_dir: Path
     public_key: Path | None = None
     timeout: float = TIMEOUT
+    host_keys: str = ssh.CONSOLE
     logs: Path | None = None
     say: Callable[[str, str], None] = _silent
     redact: Callable[[str], str] = _same  # for console logs
@@ -136,7 +138,8 @@ def preview(cloud: Cloud, request: Request) -> Result:
     choices = {g.name: _blueprint(g, offer, wishes[g.name]) for g in request.topology.groups if g.name in groups}
     there = network.there(cloud, request.own, request.mark, request.clock, request.topology)
     there |= {'key_pair': int(_existing_pair(cloud, request.own, request.clock) is not None)}
-    cost = costs.cost(steps, request.topology, {name: print_ for name, (print_, _) in choices.items()}, there)
+    prints, consoles = {name: print_ for name, (print_, _) in choices.items()}, request.host_keys == ssh.CONSOLE
+    cost = costs.cost(steps, request.topology, prints, there, consoles)
     return dataclasses.replace(_result(steps, have, wanted), chosen=_chosen(choices), cost=cost)
 
 
@@ -148,7 +151,7 @@ def present(cloud: Cloud, request: Request) -> Result:
     booter = Booter(place)
     try:
         servers, choices = _apply(place, request, booter, key, steps, wanted, wishes)
-        gate = Gate(place, booter, request.probe, key, request.key_dir)
+        gate = Gate(place, booter, request.probe, key, request.key_dir, request.host_keys)
         nodes = gate.all(servers, {name: passed for name, (_, passed) in choices.items()})
         handover.write(nodes, request.key_dir)
     except Problem as problem:

@@ -15,6 +15,9 @@ from ..core.errors import BootProblem, NetworkProblem
 PORT = 22
 ATTEMPT = 5.0  # one connection attempt; a live host answers within one, over the slowest link
 KEY_TYPES = 'ed25519,ecdsa,rsa'
+# What host keys are compared with: what the node wrote to its console, for a request each, or only another scan.
+CONSOLE, SCAN = 'console', 'scan'
+HOST_KEYS = (CONSOLE, SCAN)
 # cloud-init prints the block at the end of the boot, a little after sshd starts; clouds show it with some delay
 CONSOLE_PAUSES = (1.0, 2.0, 4.0, 8.0)
 BLOCK = re.compile(r'-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----', re.DOTALL)
@@ -88,13 +91,16 @@ def wait_banner(
 
 
 def trusted_keys(
-    probe: Probe, name: str, address: str, console: Callable[[], str], clock: clocks.Clock
+    probe: Probe, name: str, address: str, console: Callable[[], str] | None, clock: clocks.Clock
 ) -> tuple[frozenset[str], str]:
-    """Host keys and where the trust comes from: 'console' when cloud-init printed the same, else 'scan' (twice equal).
+    """Host keys and where the trust comes from: CONSOLE when cloud-init printed the same, else SCAN (twice equal).
 
-    BootProblem when the console shows other keys than the network: then something answers in place of the node.
+    console: asks for the node's console log; without it only scans count. BootProblem when the console shows other keys
+    than the network: then something answers in place of the node.
     """
     scanned = _stable_scan(probe, name, address, clock)
+    if console is None:
+        return scanned, SCAN
     for pause in (*CONSOLE_PAUSES, None):
         printed = console_keys(console())
         if printed:
@@ -103,10 +109,10 @@ def trusted_keys(
                 raise BootProblem(
                     'cannot trust', f'node {name} at {address}', answer, 'is the address used twice? delete the node'
                 )
-            return scanned, 'console'
+            return scanned, CONSOLE
         if pause is not None:
             clock.sleep(pause)
-    return scanned, 'scan'
+    return scanned, SCAN
 
 
 def _stable_scan(probe: Probe, name: str, address: str, clock: clocks.Clock) -> frozenset[str]:

@@ -12,7 +12,7 @@ from ..core import files, run
 from ..core.errors import LeftoversProblem, Problem, ToolProblem
 from ..core.records import Leftovers, Record, RunInfo
 from ..core.run import RunDirectory, StageRun
-from . import connect, handover, inventory, keys, nodes, preflight, purge
+from . import connect, handover, inventory, keys, nodes, preflight, purge, ssh
 from .connect import Cloud
 from .inventory import Inventory
 from .marks import Mark
@@ -28,7 +28,7 @@ LEFTOVER_ADVICE = (
 class Options:
     """cloud: name in clouds.yaml, None takes the run's. key_dir: None is the run's default; timeout in seconds.
 
-    seconds: how long the whole run may last.
+    seconds: how long the whole run may last. host_keys: one of ssh.HOST_KEYS.
     """
 
     cloud: str | None = None
@@ -37,6 +37,7 @@ class Options:
     public_key: Path | None = None
     timeout: float = nodes.TIMEOUT
     seconds: float = preflight.SECONDS
+    host_keys: str = ssh.CONSOLE
 
     def preflight(self, upgraded: Iterable[str]) -> preflight.Options:
         """What preflight has to know of them. upgraded: Kubernetes versions to which clusters are upgraded."""
@@ -98,6 +99,7 @@ def request(directory: RunDirectory, options: Options, logs: Path | None = None)
         key_dir=options.key_dir or keys.default_directory(directory.info.id),
         public_key=options.public_key,
         timeout=options.timeout,
+        host_keys=options.host_keys,
         logs=logs,
         say=directory.progress.say,
         redact=directory.redactor.text,

@@ -21,13 +21,17 @@ LOGINS = 30  # nodes that are tried at the same time: each is a machine of its o
 
 @dataclass(frozen=True)
 class Gate:
-    """Lets nodes pass that are usable. directory: of the run's key, may have the known_hosts of an earlier call."""
+    """Lets nodes pass that are usable. directory: of the run's key, may have the known_hosts of an earlier call.
+
+    host_keys: one of ssh.HOST_KEYS.
+    """
 
     site: Site
     booter: Booter
     probe: ssh.Probe
     key: Key
     directory: Path
+    host_keys: str = ssh.CONSOLE
 
     def all(self, servers: Mapping[str, Server], passed_over: Mapping[str, tuple[Rejected, ...]]) -> tuple[Node, ...]:
         """All nodes over SSH, at the same time. One Problem for all that fail."""
@@ -73,9 +77,8 @@ class Gate:
         if remembered and self.probe.scan(node.address) == remembered:
             trusted, source = remembered, 'remembered'
         else:
-            trusted, source = ssh.trusted_keys(
-                self.probe, node.name, node.address, lambda: self.booter.console(node.id), clock
-            )
+            console = (lambda: self.booter.console(node.id)) if self.host_keys == ssh.CONSOLE else None
+            trusted, source = ssh.trusted_keys(self.probe, node.name, node.address, console, clock)
         lines = ssh.known_hosts(node.address, trusted)
         if self.key.private:
             self._login(node, self.key.private, lines)

@@ -10,7 +10,7 @@ import pytest
 from fake_cloud import FakeCloud, Fault, Item, _flavor
 from test_cloud_nodes import MARK, OWN, own, request
 
-from scs_ci.cloud import marks, nodes, purge, quota, topology
+from scs_ci.cloud import marks, nodes, purge, quota, ssh, topology
 from scs_ci.cloud.model import FlavorWish, Group, SecurityRule, Topology, VolumeWish
 from scs_ci.core.errors import BootProblem, Problem, UsageProblem
 
@@ -190,8 +190,9 @@ def test_a_server_that_is_being_deleted_is_not_counted_and_not_waited_for(tmp_pa
 LISTS_OF_WAITING = {'list server', 'list port', 'list floating_ip', 'list volume'}
 
 
+@pytest.mark.parametrize('host_keys', ssh.HOST_KEYS)
 @pytest.mark.parametrize('wanted', ['plain', 'diskless', 'rich', 'inside'])
-def test_the_cost_of_a_plan_is_what_it_costs(tmp_path: Path, wanted: str) -> None:
+def test_the_cost_of_a_plan_is_what_it_costs(tmp_path: Path, wanted: str, host_keys: str) -> None:
     fake = FakeCloud(boot=0)
     topologies = {
         'plain': lambda: Topology((Group(count=3),)),
@@ -199,13 +200,13 @@ def test_the_cost_of_a_plan_is_what_it_costs(tmp_path: Path, wanted: str) -> Non
         'rich': lambda: topology.parse(RICH),
         'inside': lambda: Topology((Group(floating_ip=False),)),
     }
-    asked = request(tmp_path, fake, topology=topologies[wanted]())
+    asked = request(tmp_path, fake, topology=topologies[wanted](), host_keys=host_keys)
     cost = nodes.preview(fake.cloud, asked).cost
     assert cost
     fake.calls.clear()
     nodes.present(fake.cloud, asked)
     once = {call: n for call, n in fake.calls.items() if call not in LISTS_OF_WAITING}
-    consoles = {'console': min(once['console'], len(fake.bodies))}  # asked again where they show no host key
+    consoles = {'console': min(once.get('console', 0), len(fake.bodies))}  # asked again where they show no host key
     lists = 1 + 2 * bool(fake.kinds['volume'])
     assert cost.total == sum((once | consoles).values()) + lists, (cost.calls, dict(fake.calls))
     assert cost.quota['instances'] == len(fake.bodies)

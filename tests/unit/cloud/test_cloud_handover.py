@@ -118,6 +118,15 @@ def test_no_cloud_is_taken_by_itself(fake: FakeCloud, call: Call, action: str) -
     assert not fake.calls
 
 
+def test_up_without_the_consoles(fake: FakeCloud, call: Call) -> None:
+    code, out, err = call('up', '--cloud', 'scs2', '--host-keys', 'scan', '--json')
+    assert code == 0, err
+    assert [node['host_keys_from'] for node in json.loads(out)['nodes']] == ['scan']
+    assert not fake.calls['console']
+    planned = json.loads(call('up', '--cloud', 'scs2', '--host-keys', 'scan', '--dry-run', '--json')[1])
+    assert 'console logs' not in planned['cost']['calls']
+
+
 def test_up_list_ssh_down(fake: FakeCloud, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code, out, err = call('up', '--count', '2', '--cloud', 'scs2')
     assert code == 0, err

@@ -28,6 +28,7 @@ from scs_ci.core.run import RunDirectory
 pytestmark = pytest.mark.unit
 
 RUN = '7f3a1b2c-5d6e-4000-8000-000000000001'
+OTHER = '0b51aa7e-5d6e-4000-8000-000000000002'
 Call = Callable[..., dict[str, Any]]
 
 
@@ -87,6 +88,16 @@ def test_nodes_present_again_and_absent(fake: FakeCloud, call: Call, tmp_path: P
     assert len(fake.kinds['server']) == 2
     assert call(scs_nodes, state='absent', **wanted)['deleted']['server'] == 2
     assert not call(scs_nodes, state='absent', **wanted)['changed']
+
+
+def test_host_keys_may_only_be_scanned(fake: FakeCloud, call: Call, run_dir: Path, tmp_path: Path) -> None:
+    for number, place in enumerate(({'cloud': 'fake', 'run_id': OTHER}, {'run_dir': str(run_dir)})):
+        made = call(scs_nodes, host_keys='scan', key_dir=str(tmp_path / f'key-{number}'), **place)
+        assert [node['host_keys_from'] for node in made['nodes']] == ['scan']
+    assert not fake.calls['console']
+    refused = call(scs_nodes, host_keys='none', key_dir=str(tmp_path / 'key'), run_dir=str(run_dir))
+    assert refused['failed']
+    assert 'console, scan' in refused['msg']
 
 
 def test_stages_of_a_run_directory(fake: FakeCloud, call: Call, run_dir: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fake_cloud import FakeCloud, Fault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scs_ci.cloud import marks, nodes, plan, purge
+from scs_ci.cloud import marks, nodes, plan, purge, ssh
 from scs_ci.cloud.marks import Mark
 from scs_ci.cloud.model import FlavorWish, Group, ImageWish, Server, Topology
 from scs_ci.core.errors import (
@@ -247,6 +247,14 @@ def test_other_host_keys_than_the_console_s_are_refused(tmp_path: Path) -> None:
     fake = with_console(FakeCloud(boot=3), BLOCK.format('other'))
     with pytest.raises(BootProblem, match='cannot trust'):
         nodes.present(fake.cloud, request(tmp_path, fake, 1))
+
+
+def test_scanned_host_keys_ask_no_console(tmp_path: Path) -> None:
+    fake = with_console(FakeCloud(boot=3), BLOCK.format('other'))
+    node = nodes.present(fake.cloud, request(tmp_path, fake, 1, host_keys=ssh.SCAN)).nodes[0]
+    assert node.host_keys_from == 'scan'
+    assert node.known_hosts == ('198.18.1.1 ssh-ed25519 AAAA1981811',)
+    assert not fake.calls['console']
 
 
 def test_changed_wish_replaces(tmp_path: Path) -> None:
