@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,18 +71,29 @@ def counting() -> Iterator[tuple[Path, Path]]:
 
 
 def check(charts: Path | None, *words: str | Path) -> dict[str, Any]:
-    """The command as people call it, imports included."""
+    """The command as people call it, imports included, without kept answers; `again`: with them."""
     with counting() as (tools, started):
         environment = {**os.environ, 'SCS_CI_TOOLS': str(tools), **({'SCS_CI_CHARTS': str(charts)} if charts else {})}
         argv = [sys.executable, '-c', STARTER, sys.executable, '-m', 'scs_ci', 'check', '--json', *map(str, words)]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
-        head, _, printed = done.stdout.partition('\n')
-        used = json.loads(head)
-        if used.pop('code') not in (0, 1):
-            raise SystemExit(printed)
-        found = json.loads(printed)
+        used, found = _used([*argv, '--no-cache'], environment)
         counts = Counter(started.read_text().split())
-    return {**used, 'stacks': len(found['stacks']), 'findings': len(found['findings']), 'processes': counts}
+        _used(argv, environment)
+        started.write_text('')
+        again, same = _used(argv, environment)
+        if started.read_text() or same != found:
+            raise SystemExit('a second check started programs, or says something else')
+    numbers = {'stacks': len(found['stacks']), 'findings': len(found['findings'])}
+    return {**used, **numbers, 'processes': counts, 'again': again}
+
+
+def _used(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a check took, and what it printed."""
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+    head, _, printed = done.stdout.partition('\n')
+    used = json.loads(head)
+    if used.pop('code') not in (0, 1):
+        raise SystemExit(printed)
+    return used, json.loads(printed)
 
 
 def further_point(what: str, work: Callable[[int], Any], count: int) -> None:
@@ -139,8 +150,7 @@ def main() -> None:
     checkout = Path(sys.argv[1])
     charts = Path(sys.argv[2]).absolute() if len(sys.argv) > 2 else None
     tell('speed', seconds=speed())
-    for turn in ('first', 'again'):
-        tell('all stacks', turn=turn, **check(charts, checkout))
+    tell('all stacks', **check(charts, checkout))
     for place in discover.find(checkout):
         tell(place.path, **check(charts, checkout, '--stack', place.path))
         points(checkout, place, charts)

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from ..core import caching
 from ..core.clock import SystemClock
 from ..core.errors import UsageProblem
 from ..core.outcome import Exit, Outcome
@@ -39,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         '--baseline', type=Path, metavar='FILE', help='JSON of an earlier check: only what is not in it counts'
     )
     parser.add_argument('--offline', action='store_true', help='fetch no chart: what it would need is not rendered')
+    parser.add_argument('--no-cache', action='store_true', help='ask all programs, also what they have answered before')
     parser.add_argument('--jobs', type=count, default=os.cpu_count() or 1, metavar='N', help='stacks at a time')
     parser.add_argument('--date', type=_date, metavar='YYYY-MM-DD', help='the day to judge by (default today)')
     parser.add_argument(
@@ -107,7 +109,8 @@ def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
 
 def _means(options: argparse.Namespace, source: ChartSource) -> checking.Means:
     rules = frozenset(selection.choose(rule_ids(), options.select, options.ignore))
-    return checking.Means(options.tools, source, rules, _facts(options), _outside(options, source))
+    keep = None if options.no_cache else Path(caching.directory(os.environ)) / 'answers'
+    return checking.Means(options.tools, source, rules, _facts(options), _outside(options, source), keep)
 
 
 def _baseline(options: argparse.Namespace) -> Counter[baseline.Key]:

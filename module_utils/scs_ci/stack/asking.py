@@ -13,7 +13,7 @@ from typing import Any
 from ..core import bounded
 from ..core.errors import Problem, TimeoutProblem
 from ..core.process import run
-from . import addons, answers, batch, embedded, objects
+from . import addons, answers, batch, embedded, keeping, objects
 from .answers import CLASS, INVALID, Answers, Failure, parse_answer
 from .clusterclass import cluster_classes
 from .model import Stack
@@ -31,10 +31,10 @@ SUBJECTS = ('class', 'addons', 'conditions')
 COMPONENTS = ('capi', 'cabpk', 'kcp', 'capo', 'orc', 'cso')
 
 
-def begin(stack: Stack, programs: Path) -> Stack:
+def begin(stack: Stack, programs: Path, keep: Path | None = None) -> Stack:
     """The stack with answers about its renderings, which come while rules that need none are at work.
 
-    programs: directory of classcheck, beside manifests-src.
+    programs: directory of classcheck, beside manifests-src; keep: directory for answers, None keeps none.
     """
     program, definitions = programs / PROGRAM, programs.parent / 'manifests-src'
     if not os.access(program, os.X_OK) or not definitions.is_dir():
@@ -44,7 +44,13 @@ def begin(stack: Stack, programs: Path) -> Stack:
     if not any(asked[part] for part in SUBJECTS):
         return stack
     question = json.dumps(asked, default=str)  # YAML has dates, JSON has not
-    running = bounded.begin([program], LIMITS, stdin=question, env=batch.environment())
+    before = keeping.kept(keep, question, [program, *map(Path, asked['definitions'])])
+    answer = before.answer()
+    running: keeping.Child
+    if answer:
+        running = keeping.Given(answer)
+    else:
+        running = before.keeping(bounded.begin([program], LIMITS, stdin=question, env=batch.environment()))
 
     @cache
     def answers() -> Answers:
@@ -70,7 +76,7 @@ def together(of_class: Stack, of_addons: Stack) -> Callable[[], Answers]:
     return answers
 
 
-def _answers(stack: Stack, running: bounded.Running) -> Answers:
+def _answers(stack: Stack, running: keeping.Child) -> Answers:
     said = [shell(script.form, script.node.content) for script in embedded.scripts(stack)]
     try:
         done = running.ended()

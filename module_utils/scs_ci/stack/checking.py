@@ -36,13 +36,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Means:
-    """What every check of a run needs. rules: ids of the chosen ones, for rules themselves cannot go to a process."""
+    """What every check of a run needs. rules: ids of the chosen ones, for rules themselves cannot go to a process.
+
+    keep: directory for answers of programs, None keeps none.
+    """
 
     tools: Path | None
     source: ChartSource
     rules: frozenset[str]
     facts: Facts
     outside: Outside
+    keep: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,14 @@ def looked_at(stack: Stack, checkout: Path, helm: Helm, means: Means) -> Stack:
     # The class is small and takes long to evaluate, addons are large: what is said of it does not wait for them.
     of_class, of_addons = replace(stack, addon_charts=()), replace(stack, class_chart=None)
     with (
-        rendering(of_class, helm, means.source) as class_rendered,
-        rendering(of_addons, helm, means.source) as addons_rendered,
+        rendering(of_class, helm, means.source, means.keep) as class_rendered,
+        rendering(of_addons, helm, means.source, means.keep) as addons_rendered,
     ):
-        of_class = asking.begin(class_rendered(of_class), helm.program.parent)
+        of_class = asking.begin(class_rendered(of_class), helm.program.parent, means.keep)
         # what else takes its time, while others are at work
         known = with_outside(replace(stack, facts=means.facts), checkout, means.outside)
         chosen(means)
-        of_addons = asking.begin(addons_rendered(of_addons), helm.program.parent)
+        of_addons = asking.begin(addons_rendered(of_addons), helm.program.parent, means.keep)
     complete = replace(
         known,
         renderings=of_class.renderings + of_addons.renderings,

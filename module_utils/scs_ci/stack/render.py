@@ -45,8 +45,13 @@ def rendered(stack: Stack, helm: Helm, source: ChartSource) -> Stack:
 
 
 @contextmanager
-def rendering(stack: Stack, helm: Helm, source: ChartSource) -> Iterator[Callable[[Stack], Stack]]:
-    """As `rendered`, while the caller does something else: what is given waits, and adds to the stack as it is then."""
+def rendering(
+    stack: Stack, helm: Helm, source: ChartSource, keep: Path | None = None
+) -> Iterator[Callable[[Stack], Stack]]:
+    """As `rendered`, while the caller does something else: what is given waits, and adds to the stack as it is then.
+
+    keep: directory for what the renderer answers, None keeps nothing.
+    """
     objects = cluster_objects(stack)
     prepared: list[Prepared | Rendering] = [prepare_class(stack)] if stack.class_chart else []
     prepared += [prepare_addon(stack, chart, helm, source) for chart in stack.addon_charts]
@@ -61,7 +66,7 @@ def rendering(stack: Stack, helm: Helm, source: ChartSource) -> Iterator[Callabl
     asked = [(p, _settings(stack, p, own, objects)) for p, own in zip(tried, points, strict=True)]
     capable = list(_granted(stack, tried))
     # one process renders everything; results come in the order in which they were asked for
-    with batch.rendering(program, [*asked, *((p, [Setting('', objects)]) for p in capable)]) as results:
+    with batch.rendering(program, [*asked, *((p, [Setting('', objects)]) for p in capable)], keep) as results:
         yield lambda known: _with_results(known, prepared, points, capable, results())
 
 
