@@ -87,10 +87,14 @@ def spawn(
             raise SandboxError(
                 'cannot start', name, f'{full[0]}: {error.strerror}', 'install the missing program'
             ) from error
-    started = start_time(child.pid)
-    process = Process(name, child.pid, started if started is not None else 0, str(log))
+    process = found(name, child.pid, str(log))
     record(directory, process)
     return process
+
+
+def found(name: str, pid: int, log: str) -> Process:
+    """A process that was just started, and may have ended already."""
+    return Process(name, pid, start_time(pid) or 0, log)
 
 
 def marked(state: str) -> list[Process]:
@@ -143,7 +147,7 @@ def stop(
     for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, KILL_TIMEOUT)):
         _signal([p for p in ours if alive(p)], number, send)
         limit = time.monotonic() + seconds
-        while time.monotonic() < limit and any(_reaped_alive(p) for p in ours):
+        while time.monotonic() < limit and any(lives(p) for p in ours):
             time.sleep(0.02)
     if left := [p for p in ours if alive(p)]:
         names = ', '.join(f'{p.name} (PID {p.pid})' for p in left)
@@ -161,7 +165,7 @@ def _signal(processes: Sequence[Process], number: int, send: Callable[[int, int]
             continue
 
 
-def _reaped_alive(process: Process) -> bool:
+def lives(process: Process) -> bool:
     """alive(), after collecting the exit status in case it is a child of this very command."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import config, secrets, start
+from . import config, secrets
 from .model import Region
 
 DIRECTORIES = (
@@ -39,4 +39,3 @@ def write_configuration(region: Region, password: str, prefix: Path) -> None:
     """Only what follows from this program and its arguments; may be written again at each start."""
     for name, text in config.files(region, password, prefix).items():
         secrets.write_private(region.etc / name, text)
-    start.write_entry_points(region.home / 'entry-points')

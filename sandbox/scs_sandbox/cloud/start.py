@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,18 +16,11 @@ from .model import Region
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT = 120.0  # seconds; 10 s on 2 quiet cores, 40 s beside a compiler
+MAKER = 'services'  # the process that makes those of the services, and where it writes
 NEIGHBORS = ('keystone', 'placement', 'neutron')  # what Nova's compute services talk to when they start
-ENTRY_POINTS = """\
-[neutron.ml2.mechanism_drivers]
-sandbox = scs_sandbox.services.neutron:SandboxMechanismDriver
-
-[neutron.service_plugins]
-sandbox_router = scs_sandbox.services.neutron:SandboxL3Plugin
-
-[octavia.api.drivers]
-ovn = scs_sandbox.services.octavia:SandboxOvn
-"""
-METADATA = 'Metadata-Version: 2.1\nName: scs-sandbox-drivers\nVersion: 0\n'
+# Makes the drivers known to the services without installing them: metadata of a package that holds nothing else. Not
+# a copy for each sandbox, for what is known of a path is kept.
+DRIVERS = PACKAGE_ROOT / 'scs_sandbox/drivers'
 # Values that would lead OpenStack's libraries or Python astray.
 DROPPED = (
     'PYTHONHOME',
@@ -41,14 +35,6 @@ DROPPED = (
 )
 
 Say = Callable[[str], None]
-
-
-def write_entry_points(directory: Path) -> None:
-    """What makes the drivers known to the services without installing them; the directory goes on PYTHONPATH."""
-    info = directory / 'scs_sandbox_drivers-0.dist-info'
-    info.mkdir(parents=True, exist_ok=True)
-    (info / 'entry_points.txt').write_text(ENTRY_POINTS)
-    (info / 'METADATA').write_text(METADATA)
 
 
 def environment(region: Region, prefix: Path, inherited: dict[str, str] | None = None) -> dict[str, str]:
@@ -67,7 +53,8 @@ def environment(region: Region, prefix: Path, inherited: dict[str, str] | None =
             'OS_NOVA_CONFIG_FILES': f'{prefix}/etc/nova/api-paste.ini;{config.FILES["nova"]}',
             'OS_NEUTRON_CONFIG_FILES': config.FILES['neutron'],
             'OS_NOVA_DISABLE_EVENTLET_PATCHING': '1',
-            'PYTHONPATH': f'{PACKAGE_ROOT}{os.pathsep}{region.home / "entry-points"}',
+            'EVENTLET_NO_GREENDNS': 'yes',  # 200 modules that nobody uses
+            'PYTHONPATH': f'{PACKAGE_ROOT}{os.pathsep}{DRIVERS}',
             'PYTHONWARNINGS': 'ignore',
             'PYTHONUNBUFFERED': '1',
             'PYTHONSAFEPATH': '1',  # nothing from the current directory
@@ -91,29 +78,42 @@ def start(region: Region, prefix: Path, netns: str, say: Say) -> list[Process]:
     left running, for the caller decides what becomes of it.
     """
     running = {p.name: p for p in processes.recorded(records(region)) if processes.alive(p)}
-    started = []
-    for service in region.services:
-        if service.name in running:
-            continue
-        ready(region, service.name).unlink(missing_ok=True)
-        command = [
-            str(prefix / 'bin/python'),
-            '-m',
-            'scs_sandbox.services.serve',
-            service.name,
-            str(region.etc),
-            region.address,
-            str(region.port(service.name)),
-            str(ready(region, service.name)),
-        ]
-        log = region.log / f'{service.name}.out'
-        started.append(
-            processes.spawn(
-                service.name, command, records(region), log, environment=environment(region, prefix), netns=netns
-            )
-        )
+    wanted = [service.name for service in region.services if service.name not in running]
+    started = _make(region, wanted, prefix, netns) if wanted else []
     _wait(region, started, say)
     return [*running.values(), *started]
+
+
+def _make(region: Region, names: Sequence[str], prefix: Path, netns: str) -> list[Process]:
+    """A process for each service, made by one that ends when all are there."""
+    for name in names:
+        ready(region, name).unlink(missing_ok=True)
+    wanted = [
+        {
+            'name': name,
+            'etc': str(region.etc),
+            'address': region.address,
+            'port': region.port(name),
+            'ready': str(ready(region, name)),
+            'log': str(region.log / f'{name}.out'),
+        }
+        for name in names
+    ]
+    file = region.run / f'{MAKER}.json'
+    file.write_text(json.dumps(wanted))
+    command = [str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.serve', str(records(region)), str(file)]
+    log = region.log / f'{MAKER}.out'
+    maker = processes.spawn(MAKER, command, records(region), log, environment=environment(region, prefix), netns=netns)
+    limit = time.monotonic() + READY_TIMEOUT
+    while processes.lives(maker) and time.monotonic() < limit:
+        time.sleep(0.02)
+    processes.stop([maker])
+    processes.forget(records(region), [maker])
+    made = {p.name: p for p in processes.recorded(records(region))}
+    missing = [name for name in names if name not in made]
+    if missing:
+        raise _failure(region, MAKER, f'no process for {", ".join(missing)}')
+    return [made[name] for name in names]
 
 
 def ready(region: Region, service: str) -> Path:

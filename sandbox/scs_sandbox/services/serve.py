@@ -1,22 +1,27 @@
-"""python -m scs_sandbox.services.serve SERVICE ETC ADDRESS PORT READY_FILE -- one OpenStack project as one process.
+"""python -m scs_sandbox.services.serve RECORDS FILE -- OpenStack projects, each as one process.
 
-Writes READY_FILE when it listens. Ends with exit code 1 and a traceback in its log file when it cannot start.
+FILE holds a list of Service as JSON. Each becomes a process, which is recorded in the directory RECORDS and writes its
+file `ready` when it listens, or ends with exit code 1 and a traceback in its log when it cannot start. This process
+ends as soon as all are made: it only loads what all of them need, once, for pages of memory that they then share.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from . import environment, sqlite_writers, unused, workers
+from .. import processes
+from . import environment, loading, sqlite_writers, unused, workers
 from .middleware import Middleware, Rules
 
 THREADS = 10
@@ -35,6 +40,18 @@ APPLICATIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Service:
+    """A project to be served. etc: directory of its configuration; ready, log: files that it writes."""
+
+    name: str
+    etc: str
+    address: str
+    port: int
+    ready: str
+    log: str
+
+
 def application(service: str, etc: Path) -> Any:
     """The WSGI application of a service, its workers running."""
     workers.PREPARE.get(service, workers.nothing)(etc)
@@ -43,17 +60,18 @@ def application(service: str, etc: Path) -> Any:
     return made
 
 
-def serve(service: str, etc: Path, address: str, port: int, ready: Path) -> None:
+def serve(service: Service) -> None:
     """Start the service and answer until SIGTERM."""
     from cheroot import wsgi
 
-    sys.argv = [service]  # OpenStack's libraries parse it
+    sys.argv = [service.name]  # OpenStack's libraries parse it
+    etc, ready = Path(service.etc), Path(service.ready)
     # A load balancer of Octavia stayed PENDING_UPDATE once with connections that are kept; why is not known.
-    sqlite_writers.install(keep=service != 'octavia')
+    sqlite_writers.install(keep=service.name != 'octavia')
     unused.load_policies_once()
-    rules = Rules(service, environment.state() / 'faults.json')
-    wrapped = Middleware(application(service, etc), rules, etc.parent / 'log' / f'{service}-access.log')
-    server = wsgi.Server((address, port), wrapped, numthreads=THREADS, request_queue_size=QUEUE)
+    rules = Rules(service.name, environment.state() / 'faults.json')
+    wrapped = Middleware(application(service.name, etc), rules, etc.parent / 'log' / f'{service.name}-access.log')
+    server = wsgi.Server((service.address, service.port), wrapped, numthreads=THREADS, request_queue_size=QUEUE)
     server.timeout = IDLE
     server.prepare()
     _keep_what_is_loaded()
@@ -76,22 +94,40 @@ def _end(*_: Any) -> None:
     os._exit(0)
 
 
-def _guarded(function: Callable[[], None]) -> None:
+def _guarded(function: Callable[[], None]) -> NoReturn:
     try:
         function()
     except BaseException:  # noqa: BLE001 - outermost entry; a service that cannot start must end with all its threads
         traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)
+    os._exit(1)
+
+
+def _live(service: Service) -> NoReturn:
+    """The life of the process of a service, which begins as a copy of this one."""
+    os.setsid()
+    log = os.open(service.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+    Path('/proc/self/comm').write_text(service.name)  # how tools name it: all have the command line of the first one
+    threading.current_thread().name = service.name
+    _guarded(lambda: serve(service))
 
 
 def main() -> None:
-    service, etc, address, port, ready = sys.argv[1:6]
+    directory, file = map(Path, sys.argv[1:3])
+    services = [Service(**entry) for entry in json.loads(file.read_text())]
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.current_thread().name = service
     gc.disable()  # until all modules are loaded
-    _guarded(lambda: serve(service, Path(etc), address, int(port), Path(ready)))
+    loading.common()
+    gc.freeze()  # what is looked at for garbage is written to, and no longer shared
+    for service in services:
+        pid = os.fork()
+        if not pid:
+            _live(service)
+        processes.record(directory, processes.found(service.name, pid, service.log))
 
 
 if __name__ == '__main__':

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud.model import COMPUTE_HOSTS, VOLUME_BACKEND
+from . import loading
 
 NEIGHBORS = 'SCS_SANDBOX_NEIGHBORS'  # host:port,host:port: what has to listen before compute services start
 NEIGHBOR_WAIT = 120.0  # seconds for another service to listen; all start at once, on a loaded host in about 20 s
@@ -24,6 +25,16 @@ _RUNNING: list[Any] = []  # workers must not be collected
 
 def nothing(etc: Path) -> None:
     """For services that need neither."""
+
+
+def prepare_keystone(etc: Path) -> None:
+    """Without what takes long and is never used."""
+    loading.no_schemas_of_saml()
+
+
+def prepare_glance(etc: Path) -> None:
+    """Its types are described with WSME."""
+    loading.order_attributes_as_declared()
 
 
 def prepare_cinder(etc: Path) -> None:
@@ -38,6 +49,7 @@ def prepare_octavia(etc: Path) -> None:
     """Octavia's default pool timeout is not valid for SQLite's pool; its configuration file goes on the command
     line."""
     sys.argv = ['octavia-api', '--config-file', str(etc / 'octavia.conf')]
+    loading.order_attributes_as_declared()
     import octavia.common.config  # registers the option
     from oslo_config import cfg
 
@@ -151,7 +163,12 @@ def _start(kind: Any, **arguments: Any) -> Any:
     return worker
 
 
-PREPARE: dict[str, Callable[[Path], None]] = {'cinder': prepare_cinder, 'octavia': prepare_octavia}
+PREPARE: dict[str, Callable[[Path], None]] = {
+    'keystone': prepare_keystone,
+    'glance': prepare_glance,
+    'cinder': prepare_cinder,
+    'octavia': prepare_octavia,
+}
 START: dict[str, Callable[[Path], None]] = {
     'neutron': start_neutron,
     'nova': start_nova,
