@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cloud_world import CloudWorld
@@ -117,6 +119,21 @@ def test_killed_service_is_started_again(second: Second) -> None:
     other.demand('up', '--regions', '2')
     assert other.status()['up']
     assert other.ask(lambda c: len(list(c.image.images()))) > 0
+
+
+def test_a_service_that_cannot_listen_is_told_with_the_end_of_its_log(second: Second) -> None:
+    other = second.world
+    glance = next(p for p in other.status()['processes'] if p['name'] == 'RegionOne/glance')
+    address = other.ask(lambda c: urlsplit(c.endpoint_for('image')).hostname)
+    assert processes.stop([processes.found('glance', glance['pid'], '')])
+    with other.inside(lambda: socket.create_server((address, glance['port']))):
+        done = other.run('up', '--regions', '2')
+    assert done.returncode == 3
+    assert 'cannot start service glance of RegionOne: it ended' in done.stderr
+    assert 'Address already in use' in done.stderr
+    assert 'scs-sandbox logs glance' in done.stderr
+    other.demand('up', '--regions', '2')
+    assert other.status()['up']
 
 
 def test_down_after_everything_was_killed(second: Second) -> None:
