@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 from cloudsim import shapes
 
-from scs_ci.cloud import connect, inventory, nodes, purge
+from scs_ci.cloud import connect, inventory, nodes, preflight, purge
 from scs_ci.cloud.marks import Mark
 from scs_ci.cloud.model import Group, Topology
 from scs_ci.cloud.ssh import CONSOLE, NetworkProbe, Probe
 from scs_ci.core.clock import Clock, SystemClock
+
+# A cluster of it is part of what preflight counts.
+KUBERNETES = ('v1.34.10',)
 
 
 def request(
@@ -33,10 +36,11 @@ def request(
 
 
 def play(cloud: str, directory: Path, run: str, clock: Clock, probe: Probe) -> None:
-    """One node, again, a volume and a group beside it, purge. Nothing stays."""
+    """What a run asks before, one node, again, a volume and a group beside it, purge. Nothing stays."""
     wish = request(directory, run, clock, probe)
     connected = connect.connect(cloud)
     try:
+        preflight.check(connected, run, wish.topology, KUBERNETES, clock=clock)
         nodes.present(connected, wish)
         nodes.present(connect.connect(cloud), wish)
         connected.sdk.block_storage.create_volume(name='volume', size=1, metadata=wish.mark.metadata())

@@ -31,10 +31,13 @@ PACKAGES = (
     'coreutils',
     'curl',
     'iproute2',
+    'libc-bin',  # getent
     'libc6',
     'netbase',
     'netcat-openbsd',
 )
+# A script of base-files makes it: without it, who looks for a host may ask a server before the file of the pod.
+NAMES = 'passwd: files\ngroup: files\nhosts: files dns\n'
 # Users and groups that specs ask the image of agnhost for.
 PASSWD = (
     'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'
@@ -127,6 +130,7 @@ def _shell(debian: Path) -> tuple[Entry, ...]:
     shells = '/usr/bin' if (debian / 'bin').is_symlink() else '/bin'
     entries[f'{shells}/sh'] = Entry(f'{shells}/sh', 0o755, text=SHELL)
     entries[f'{shells}/nc'] = Entry(f'{shells}/nc', link='nc.openbsd')
+    entries['/etc/nsswitch.conf'] = Entry('/etc/nsswitch.conf', text=NAMES)
     return tuple(entries.values())
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scs_sandbox import environments
-from scs_sandbox.images import archive, suite
+from scs_sandbox.images import archive, files, suite
 
 # Minutes when the programs have to be built.
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -75,6 +75,18 @@ def test_the_shell_of_images_of_specs_is_that_which_they_look_for(tmp_path: Path
 
     assert said('-c', 'env', 'two words') == 'busybox -c env two words'
     assert 'data-1=kept' in said('-c', 'env', **{'data-1': 'kept'}).splitlines()
+
+
+def test_images_of_specs_find_the_hosts_of_their_pod_without_a_name_server(tmp_path: Path) -> None:
+    for folder in ('own/etc', 'root'):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / 'own/etc/hosts').write_text('10.1.2.3 querier.dns.svc querier\n')
+    (tmp_path / 'own/etc/nsswitch.conf').write_text(suite.NAMES)
+    tree = files.ensure(None, suite.PACKAGES)
+    script = 'mount -t overlay overlay -o "lowerdir=$1/own:$2" "$1/root" && exec chroot "$1/root" getent hosts querier'
+    words = ['unshare', '-m', 'sh', '-c', script, 'sh', tmp_path, tree]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.split() == ['10.1.2.3', 'querier.dns.svc', 'querier'], done.stderr
 
 
 def test_blobs_have_the_digests_of_their_names(made: Path) -> None:

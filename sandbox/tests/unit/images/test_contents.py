@@ -119,6 +119,7 @@ def test_images_of_specs_have_a_shell_and_say_what_stands_in(programs: Path, deb
     assert inside['/agnhost'].source == programs / 'agnhost'
     assert (inside['/bin/sh'].mode, inside['/bin/sh'].text) == (0o755, suite.SHELL)
     assert 'BEGIN CERTIFICATE' in (inside['/localhost.crt'].text or '')
+    assert 'hosts: files dns' in (inside['/etc/nsswitch.conf'].text or '')
     assert 'user-defined-in-image' in (inside['/etc/passwd'].text or '')
     assert (agnhost.entrypoint, agnhost.command, agnhost.simulated) == (('/agnhost',), ('pause',), ())
     old, new = (made[f'registry.k8s.io/e2e-test-images/httpd:2.4.{patch}-4'] for patch in (38, 39))
