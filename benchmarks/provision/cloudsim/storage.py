@@ -135,7 +135,7 @@ class Volumes:
         return {
             'id': PROJECT,
             **{
-                f'{kind}{of}': {'limit': limits[kind], 'in_use': used[kind], 'reserved': 0, 'allocated': 0}
+                f'{kind}{of}': {'limit': limits[kind], 'in_use': used[kind], 'reserved': 0}
                 for kind in used
                 for of in ('', '_ssd')
             },
@@ -191,6 +191,8 @@ class Balancers:
 
     def answer(self, call: Call) -> Reply:
         match call.method, call.path.removeprefix('/v2').removeprefix('.0').strip('/').split('/'):
+            case 'GET', ['']:
+                return Reply('v2')  # which is all that Octavia says of a version by itself
             case 'GET', ['lbaas', 'loadbalancers']:
                 return Reply(
                     {'loadbalancers': list(self.store.of('load_balancer').values()), 'loadbalancers_links': []}

@@ -33,7 +33,7 @@ class Call:
 class Reply:
     """status 200 with a body, or what else."""
 
-    body: Body | None = None
+    body: Body | str | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,12 +56,12 @@ class Refused(Exception):
 
     def body(self, service: str) -> Body:
         """Each service wraps its errors differently, and clients look into the wrapping."""
+        if service == 'identity' or self.status == 401:  # Keystone's own filter refuses for all services
+            return {'error': {'code': self.status, 'title': self.kind, 'message': self.message}}
         if service == 'network':
             return {'NeutronError': {'type': self.kind, 'message': self.message, 'detail': ''}}
         if service == 'load-balancer':
             return {'faultcode': 'Client', 'faultstring': self.message, 'debuginfo': None}
-        if service == 'identity' or self.status == 401:  # Keystone's own filter refuses for all services
-            return {'error': {'code': self.status, 'title': self.kind, 'message': self.message}}
         return {self.kind: {'code': self.status, 'message': self.message}}
 
 

@@ -109,7 +109,8 @@ def _alone(options: argparse.Namespace, source: ChartSource) -> Exit:
 
 def _means(options: argparse.Namespace, source: ChartSource) -> checking.Means:
     rules = frozenset(selection.choose(rule_ids(), options.select, options.ignore))
-    keep = None if options.no_cache else Path(caching.directory(os.environ)) / 'answers'
+    cache = Path(caching.directory(os.environ))
+    keep = cache / 'answers' if cache.is_absolute() and not options.no_cache else None  # without a home nothing is kept
     return checking.Means(options.tools, source, rules, _facts(options), _outside(options, source), keep)
 
 
