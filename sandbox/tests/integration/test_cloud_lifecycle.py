@@ -127,7 +127,7 @@ def test_a_service_that_cannot_listen_is_told_with_the_end_of_its_log(second: Se
     address = other.ask(lambda c: urlsplit(c.endpoint_for('image')).hostname)
     assert processes.stop([processes.found('glance', glance['pid'], '')])
     with other.inside(lambda: socket.create_server((address, glance['port']))):
-        done = other.run('up', '--regions', '2')
+        done = other.run('up', '--regions', '2', '--keep')
     assert done.returncode == 3
     assert 'cannot start service glance of RegionOne: it ended' in done.stderr
     assert 'Address already in use' in done.stderr
