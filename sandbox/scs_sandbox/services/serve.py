@@ -29,6 +29,9 @@ THREADS = 10
 GARBAGE = 20_000
 QUEUE = 256  # connections that wait for a thread; a burst of parallel clients must not be refused
 IDLE = 60.0  # seconds that a kept-alive connection may be silent
+NICENESS = os.getpriority(os.PRIO_PROCESS, 0)  # of this process, so of all
+# Nobody waits for these while they start; Nova's compute services wait for the others, and are the last to be ready.
+LATER = {'glance': 10, 'cinder': 5, 'octavia': 10}  # more niceness until they listen
 APPLICATIONS = {
     'keystone': 'keystone.wsgi.api',
     'placement': 'placement.wsgi.api',
@@ -75,6 +78,8 @@ def serve(service: Service) -> None:
     server.timeout = IDLE
     server.prepare()
     _keep_what_is_loaded()
+    for thread in Path('/proc/self/task').iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
     temporary = ready.with_suffix('.new')
     temporary.write_text(f'{os.getpid()}\n')
     temporary.rename(ready)
@@ -112,6 +117,7 @@ def _live(service: Service) -> NoReturn:
     os.close(log)
     Path('/proc/self/comm').write_text(service.name)  # how tools name it: all have the command line of the first one
     threading.current_thread().name = service.name
+    os.nice(LATER.get(service.name, 0))
     _guarded(lambda: serve(service))
 
 
