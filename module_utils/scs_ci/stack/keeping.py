@@ -86,8 +86,10 @@ def kept(directory: Path | None, question: str, programs: Iterable[Path], conten
     if directory is None:
         return Kept(None)
     digest = hashlib.sha256(question.encode())
-    for state in _states(programs):
-        digest.update(f'\n{state}'.encode())
+    try:
+        digest.update(repr(tuple(_states(programs))).encode())
+    except OSError:
+        return Kept(None)  # without knowing who answers, no answer is the same
     for part in content:
         digest.update(part)
     return Kept(directory / f'{digest.hexdigest()}{SUFFIX}')

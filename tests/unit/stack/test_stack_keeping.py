@@ -87,6 +87,11 @@ def test_a_place_that_cannot_be_written_costs_time_only(tmp_path: Path, programs
     assert not keeping.kept(None, QUESTION, programs).answer()
 
 
+def test_nothing_is_kept_of_programs_that_cannot_be_looked_at(tmp_path: Path, programs: list[Path]) -> None:
+    (programs[1] / 'nowhere').symlink_to('missing')
+    assert [ask(tmp_path / 'kept', programs, Child('good')) for _ in range(2)] == [True, True]
+
+
 def test_those_of_no_use_for_longest_go_first(
     tmp_path: Path, programs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
