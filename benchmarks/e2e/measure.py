@@ -4,13 +4,16 @@ Wall times depend on the machine and on what else runs there; run it on a quiet 
 the cache. Goals of infra, the default: 90 s for the whole; sandbox start 12 s and 1.1 GiB; plane start 12 s and 1.3
 GiB; 6 s from build to topology for each further version. Goals of cluster, without the
 upgrade (UPGRADE=0; variables of make are handed on): 3.5 minutes for the whole; from `topology
-reconciled` to the last step of deploy 65 s; 3.5 GiB for the whole box; deletion and purge 60 s.
+reconciled` to the last step of deploy 65 s; 3.5 GiB for the whole box (deployed_pss_mib: until the specs of conformance
+come with pods of their own); deletion and purge 60 s.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
+import math
 import os
 import subprocess
 import sys
@@ -86,11 +89,12 @@ def measure() -> dict[str, Any]:
 
 
 class Peak(threading.Thread):
-    """The most memory of the sandbox with everything in it, in MiB."""
+    """Memory of the sandbox with everything in it, now and then. seen: (seconds since the epoch, MiB)."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.over, self.mib = threading.Event(), 0
+        self.over = threading.Event()
+        self.seen: list[tuple[float, int]] = []
 
     def run(self) -> None:
         status = [str(ROOT / 'bin/scs-sandbox'), '--name', NAME, 'status', '--json']
@@ -99,7 +103,17 @@ class Peak(threading.Thread):
             if done.returncode == 0:  # else it is not up yet, or not any more
                 told = json.loads(done.stdout)
                 inside = below({server['pid'] for server in told['servers'] if server.get('pid')})
-                self.mib = max(self.mib, told['pss_mib'] + sum(map(pss, inside)) // 1024)
+                self.seen.append((time.time(), told['pss_mib'] + sum(map(pss, inside)) // 1024))
+
+    def most(self, until: float = math.inf) -> int:
+        """The most before a moment."""
+        return max((mib for when, mib in self.seen if when < until), default=0)
+
+
+def begin_of_specs(run: Path) -> float:
+    """When conformance began, with pods and a runner of its own; infinitely late where none did."""
+    started = [json.loads(path.read_text())['started'] for path in run.glob('*-*-*/conformance.json')]
+    return min((datetime.datetime.fromisoformat(text).timestamp() for text in started), default=math.inf)
 
 
 def below(roots: set[int]) -> set[int]:
@@ -134,7 +148,8 @@ def measure_clusters(extent: str) -> dict[str, Any]:
         call('make', 'e2e', E2E=extent, SANDBOX=NAME, RUN_DIR=str(run))
         found['whole_s'] = round(time.monotonic() - began, 1)
         peak.over.set()
-        return {**found, 'peak_pss_mib': peak.mib, **records(run)}
+        deployed = peak.most(begin_of_specs(run))
+        return {**found, 'peak_pss_mib': peak.most(), 'deployed_pss_mib': deployed, **records(run)}
 
 
 if __name__ == '__main__':
