@@ -88,6 +88,7 @@ def _make(region: Region, names: Sequence[str], prefix: Path, netns: str) -> lis
     """A process for each service, made by one that ends when all are there."""
     for name in names:
         ready(region, name).unlink(missing_ok=True)
+    processes.forget(records(region), [p for p in processes.recorded(records(region)) if p.name in names])
     wanted = [
         {
             'name': name,
