@@ -45,12 +45,7 @@ def begin(stack: Stack, programs: Path, keep: Path | None = None) -> Stack:
         return stack
     question = json.dumps(asked, default=str)  # YAML has dates, JSON has not
     before = keeping.kept(keep, question, [program, *map(Path, asked['definitions'])])
-    answer = before.answer()
-    running: keeping.Child
-    if answer:
-        running = keeping.Given(answer)
-    else:
-        running = before.keeping(bounded.begin([program], LIMITS, stdin=question, env=batch.environment()))
+    running = before.asked(lambda: bounded.begin([program], LIMITS, stdin=question, env=batch.environment()))
 
     @cache
     def answers() -> Answers:

@@ -10,13 +10,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..core.bounded import MEMORY, Limits, begin, excess
+from ..core.bounded import MEMORY, Limits, Running, begin, excess
 from ..core.errors import TimeoutProblem, ToolProblem
 from . import helm as programs
 from . import keeping
@@ -98,16 +98,16 @@ def rendering(place: Path, charts: Charts, keep: Path | None = None) -> Iterator
         return
     asked = [_asked(str(i), chart, settings) for i, (chart, settings) in enumerate(charts)]
     text = json.dumps({'charts': asked, 'seconds': programs.RENDER_SECONDS, 'mib': MOST_MIB})
-    before = keeping.kept(keep, text, [place], _content(charts))
-    answer = before.answer()
-    if answer:
-        yield lambda: _results(place, charts, keeping.Given(answer))
-        return
-    with TemporaryDirectory(prefix='scs-ci-render-') as work:
-        for i, (chart, _) in enumerate(charts):
-            _write(Path(work) / str(i), chart.content)
-        running = begin([place], LIMITS, stdin=text, cwd=Path(work), env=environment())
-        yield lambda: _results(place, charts, before.keeping(running, GUESS))
+    with ExitStack() as files:
+
+        def start() -> Running:
+            work = Path(files.enter_context(TemporaryDirectory(prefix='scs-ci-render-')))
+            for i, (chart, _) in enumerate(charts):
+                _write(work / str(i), chart.content)
+            return begin([place], LIMITS, stdin=text, cwd=work, env=environment())
+
+        running = keeping.kept(keep, text, [place], _content(charts)).asked(start, GUESS)
+        yield lambda: _results(place, charts, running)
 
 
 def _content(charts: Charts) -> Iterator[bytes]:

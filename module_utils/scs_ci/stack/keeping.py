@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,11 @@ class Kept:
     """The answer to one question. file: where it is kept, None where nothing is."""
 
     file: Path | None
+
+    def asked(self, begin: Callable[[], Child], passing: str = '') -> Child:
+        """A child with the answer: one that need not run, or the one that begins now. passing: see keeping()."""
+        answer = self.answer()
+        return Given(answer) if answer else self.keeping(begin(), passing)
 
     def answer(self) -> Completed | None:
         """As the program gave it, None when it has to be asked. A damaged file is as good as none."""

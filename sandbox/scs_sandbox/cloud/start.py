@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import processes
 from ..errors import SandboxError
@@ -89,19 +90,8 @@ def _make(region: Region, names: Sequence[str], prefix: Path, netns: str) -> lis
     for name in names:
         ready(region, name).unlink(missing_ok=True)
     processes.forget(records(region), [p for p in processes.recorded(records(region)) if p.name in names])
-    wanted = [
-        {
-            'name': name,
-            'etc': str(region.etc),
-            'address': region.address,
-            'port': region.port(name),
-            'ready': str(ready(region, name)),
-            'log': str(region.log / f'{name}.out'),
-        }
-        for name in names
-    ]
     file = region.run / f'{MAKER}.json'
-    file.write_text(json.dumps(wanted))
+    file.write_text(json.dumps([_document(region, name) for name in names]))
     command = [str(prefix / 'bin/python'), '-m', 'scs_sandbox.services.serve', str(records(region)), str(file)]
     log = region.log / f'{MAKER}.out'
     maker = processes.spawn(MAKER, command, records(region), log, environment=environment(region, prefix), netns=netns)
@@ -115,6 +105,18 @@ def _make(region: Region, names: Sequence[str], prefix: Path, netns: str) -> lis
     if missing:
         raise _failure(region, MAKER, f'no process for {", ".join(missing)}')
     return [made[name] for name in names]
+
+
+def _document(region: Region, name: str) -> dict[str, Any]:
+    """What services.serve.Service holds; that module can be loaded among OpenStack's libraries only."""
+    return {
+        'name': name,
+        'etc': str(region.etc),
+        'address': region.address,
+        'port': region.port(name),
+        'ready': str(ready(region, name)),
+        'log': str(region.log / f'{name}.out'),
+    }
 
 
 def ready(region: Region, service: str) -> Path:

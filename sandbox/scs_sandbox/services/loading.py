@@ -34,9 +34,11 @@ COMMON = (
 
 def common() -> None:
     """Load what each service would load for itself: modules, and the entry points of all packages."""
+    import stevedore
+
     for name in COMMON:
         importlib.import_module(name)
-    importlib.import_module('stevedore').ExtensionManager('scs_sandbox', invoke_on_load=False)
+    stevedore.ExtensionManager('scs_sandbox', invoke_on_load=False)
 
 
 def order_attributes_as_declared() -> None:
