@@ -66,8 +66,10 @@ class Plane:
         versions = programs.versions(Path(settings.tools), settings.cso)
         with self._locked():
             self._prepare(settings, versions)
-            api = self._start_base(settings)
-            objects = self._install(api, settings)
+            self._start_store(settings)
+            objects = manifests.load(self.layout, Path(settings.tools))
+            api = self._start_api(settings, objects.crds)
+            self._install(api, objects.crds)
             self._start_controllers(settings)
             self._connect(api, objects)
         self.progress.say('management plane ready')
@@ -171,18 +173,26 @@ class Plane:
                 'free disk space or choose another place with --state',
             )
 
-    def _start_base(self, settings: Settings) -> Api:
-        make = (services.etcd, services.apiserver, services.registry)
-        wanted = [service(self.layout, settings) for service in make]
-        if any(map(self.processes.changed, wanted)):
+    def _base(self, settings: Settings) -> list[Service]:
+        return [make(self.layout, settings) for make in (services.etcd, services.apiserver, services.registry)]
+
+    def _start_store(self, settings: Settings) -> None:
+        base = self._base(settings)
+        if any(map(self.processes.changed, base)):
             # Replacing what everything else is connected to, under the feet of it, takes longer than starting again.
             self.processes.stop()
-        for service in wanted:
-            self._start(service)
-        api = Api(self.layout.kubeconfig)
-        # etcd first: when it ended, the API server only says that it cannot connect.
+        self._start(base[0])
+
+    def _start_api(self, settings: Settings, crds: list[dict[str, Any]]) -> Api:
+        """The API server and the registry, once the store holds what has to be there before them."""
         self._wait_for('etcd', lambda: sockets.listening(2379), APISERVER_SECONDS)
         self._forget_purged()
+        if not self.processes.alive('apiserver') and store.is_new():
+            written = store.put_definitions(map(components.marked, crds), self.clock.now())
+            self.progress.say(f'{written} definitions put into the new store')
+        for service in self._base(settings)[1:]:
+            self._start(service)
+        api = Api(self.layout.kubeconfig)
         self._wait_for('apiserver', api.ready, APISERVER_SECONDS, why=lambda: api.last_answer)
         return api
 
@@ -192,17 +202,12 @@ class Plane:
             self.progress.say(f'{store.forget(mark.name)} clusters of {mark.name} forgotten, for it was purged')
             mark.unlink()
 
-    def _install(self, api: Api, settings: Settings) -> manifests.Objects:
+    def _install(self, api: Api, crds: list[dict[str, Any]]) -> None:
         """Definitions before controllers: they look for their kinds once, when they start."""
-        objects = manifests.load(self.layout, Path(settings.tools))
         components.namespaces(api, manifests.NAMESPACES)
-        written = components.install_definitions(api, objects.crds)
-        if written:
-            self._wait_for(
-                'apiserver', lambda: components.served(api, objects.crds), DEFINITIONS_SECONDS, 'definitions'
-            )
-        self.progress.say(f'{written} of {len(objects.crds)} definitions written')
-        return objects
+        written = components.install_definitions(api, crds)
+        self._wait_for('apiserver', lambda: components.served(api, crds), DEFINITIONS_SECONDS, 'definitions')
+        self.progress.say(f'{written} of {len(crds)} definitions written')
 
     def _start_controllers(self, settings: Settings) -> None:
         wanted = [services.controller_manager(self.layout, settings)]

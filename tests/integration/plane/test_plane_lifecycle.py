@@ -58,6 +58,36 @@ def test_only_the_named_ports_are_open(up: PlaneHost) -> None:
     assert everywhere == set(up.status()['open_ports'])
 
 
+COPY = """
+import copy, time
+path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+def essence(crd):
+    found = copy.deepcopy({'spec': crd['spec'], 'status': crd['status']})
+    del found['spec']['group']
+    for entry in found['status']['conditions']:
+        del entry['lastTransitionTime']
+    return found
+put = api.call('GET', f'{path}/NAME')
+name = f"{put['spec']['names']['plural']}.copied.example"
+spec = {**put['spec'], 'group': 'copied.example'}
+api.call('POST', path, {'apiVersion': put['apiVersion'], 'kind': put['kind'], 'metadata': {'name': name}, 'spec': spec})
+for _ in range(300):
+    created = api.call('GET', f'{path}/{name}')
+    if is_true(created, 'Established'):
+        break
+    time.sleep(0.1)
+api.call('DELETE', f'{path}/{name}')
+answer = {'managers': put['metadata'].get('managedFields'), 'put': essence(put), 'created': essence(created)}
+"""
+
+
+@pytest.mark.parametrize('name', ['clusters.cluster.x-k8s.io', 'clusterstacks.clusterstack.x-k8s.io'])
+def test_a_definition_put_into_the_store_is_like_a_created_one(up: PlaneHost, name: str) -> None:
+    found = up.ask(COPY.replace('NAME', name))
+    assert found['managers'] is None  # the API server did not write it
+    assert found['put'] == found['created']
+
+
 def test_up_again_changes_nothing(up: PlaneHost) -> None:
     before = {row['name']: row['pid'] for row in up.status()['processes']}
     done = up.scs_ci('up')

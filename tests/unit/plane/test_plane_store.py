@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from scs_ci.plane.processes import Processes
 
 pytestmark = pytest.mark.unit
 
+NOW = datetime.datetime(2026, 11, 28, 8, tzinfo=datetime.UTC)
 INFO = RunInfo('0af0c4e0-1111-4222', 'tests', '2026-11-25T00:00:00Z', '2026-11-25T06:00:00Z', 'e2e', 'c', 'abc', 'x')
 
 
@@ -70,6 +72,59 @@ def test_a_store_that_refuses_or_is_silent(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(urllib3.PoolManager, 'request', silent)
     with pytest.raises(ToolProblem, match='namespace scs-ci-1.*refused'):
         store.forget('scs-ci-1')
+
+
+CRD = {
+    'apiVersion': 'apiextensions.k8s.io/v1',
+    'kind': 'CustomResourceDefinition',
+    'metadata': {'name': 'things.example.org', 'annotations': {'a': 'b'}},
+    'spec': {
+        'group': 'example.org',
+        'names': {'kind': 'Thing', 'plural': 'things', 'shortNames': ['th']},
+        'versions': [
+            {'name': 'v1', 'served': True, 'storage': False},
+            {'name': 'v2', 'served': True, 'storage': True},
+        ],
+    },
+}
+
+
+def test_a_definition_as_it_is_stored() -> None:
+    found = store.stored(CRD, NOW, 'some-uid')
+    assert found['spec'] == CRD['spec']
+    assert found['metadata'] == {
+        'name': 'things.example.org',
+        'annotations': {'a': 'b'},
+        'uid': 'some-uid',
+        'generation': 1,
+        'creationTimestamp': '2026-11-28T08:00:00Z',
+    }
+    names = {'kind': 'Thing', 'plural': 'things', 'shortNames': ['th'], 'singular': 'thing', 'listKind': 'ThingList'}
+    assert found['status']['acceptedNames'] == names
+    assert found['status']['storedVersions'] == ['v2']
+    assert {entry['type']: entry['status'] for entry in found['status']['conditions']} == {
+        'NamesAccepted': 'True',
+        'Established': 'True',
+    }
+    assert 'status' not in CRD  # the caller's object is as it was
+
+
+def test_names_that_are_given_stay() -> None:
+    names = {'kind': 'Thing', 'plural': 'things', 'singular': 'one', 'listKind': 'Some'}
+    crd = {**CRD, 'spec': {**CRD['spec'], 'names': names}}  # type: ignore[dict-item]
+    assert store.stored(crd, NOW, 'u')['status']['acceptedNames'] == names
+
+
+@pytest.mark.parametrize(('answer', 'new'), [({}, True), ({'count': '0'}, True), ({'count': '7'}, False)])
+def test_a_store_is_new_without_keys(monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], new: bool) -> None:
+    answering(monkeypatch, 200, answer)
+    assert store.is_new() is new
+
+
+def test_a_definition_that_the_store_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, 400, {'error': 'request is too large'})
+    with pytest.raises(ToolProblem, match='definition things.example.org.*request is too large'):
+        store.put_definitions([CRD], NOW)
 
 
 @pytest.fixture
