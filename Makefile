@@ -19,5 +19,5 @@ docs: ## check that the documentation is complete
 	@exec $(SETUP) docs
 doctor: ## what is missing on this machine, and what works without it
 	@exec $(SETUP) doctor
-clean: ## remove everything from the cache
-	@exec $(SETUP) clean
+clean: ## remove the cache [UNUSED=14: only what was not used for so many days]
+	@exec $(SETUP) clean $(if $(UNUSED),--unused $(UNUSED))

@@ -34,6 +34,8 @@ def entry(home: Path, name: str, make: Callable[[Path], None], *, wait: float = 
     """
     path = home / name
     if path.is_dir():
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(path)  # `make clean UNUSED=…` keeps what was used
         return path
     home.mkdir(parents=True, exist_ok=True, mode=0o755)
     with _locked(home / f'{name}.lock', wait):

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,8 @@ LOCK_SECONDS = 45 * 60
 LOCK_POLL_SECONDS = 0.5
 # Length of the key in names: 64 bits are plenty for a handful of entries and keep paths readable.
 KEY_LENGTH = 16
+ENTRY = re.compile(r'.+-[0-9a-f]{16}(\.lock)?')  # the sandbox's too
+DAY = 24 * 60 * 60
 
 
 def digest(*parts: bytes | str) -> str:
@@ -72,6 +75,7 @@ def ensure(root: Path, name: str, key: str, make: Callable[[Path], None]) -> Pat
     """
     entry = root / f'{name}-{key}'
     if entry.is_dir():
+        used(entry)
         return entry
     try:
         with locked(root / 'locks' / entry.name, entry.name):
@@ -84,6 +88,12 @@ def ensure(root: Path, name: str, key: str, make: Callable[[Path], None]) -> Pat
             'free space or rights there, or set XDG_CACHE_HOME to another directory',
         ) from error
     return entry
+
+
+def used(entry: Path) -> None:
+    """Note that an entry was taken today: its time of change is that of its last use, for `unused`."""
+    with contextlib.suppress(OSError):  # somebody else's cache, which may be read and not written
+        os.utime(entry)
 
 
 def _make(entry: Path, make: Callable[[Path], None]) -> None:
@@ -103,6 +113,14 @@ def sandboxes(namespaces: Path = Path('/run/netns')) -> list[str]:
     """Names of the sandboxes that are up: their servers live on trees in the cache."""
     found = namespaces.glob('scs-sandbox-*') if namespaces.is_dir() else ()
     return sorted({path.name.split('-')[2] for path in found})
+
+
+def unused(root: Path, days: float, now: float) -> set[str]:
+    """Names of the entries, and of their locks, that no command has taken for so many days before `now`."""
+    changed = {path.name: path.stat().st_mtime for path in root.glob('*') if ENTRY.fullmatch(path.name)}
+    # A lock without its entry may be that of one which is being made.
+    recent = {name.removesuffix('.lock') for name, moment in changed.items() if now - moment < days * DAY}
+    return {name for name in changed if name.removesuffix('.lock') not in recent}
 
 
 def prune(root: Path, keep: set[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _docs(_options: argparse.Namespace) -> int:
     return checks.docs()
 
 
-def _clean(_options: argparse.Namespace) -> int:
+def _clean(options: argparse.Namespace) -> int:
     running = cache.sandboxes()
     if running:
         raise SetupProblem(
@@ -87,7 +88,11 @@ def _clean(_options: argparse.Namespace) -> int:
             f'sandboxes use it: {", ".join(running)}',
             'take them down: bin/scs-sandbox --name NAME down',
         )
-    for name in cache.prune(paths.cache_root(), keep=set()):
+    root = paths.cache_root()
+    keep: set[str] = set()
+    if options.unused is not None:
+        keep = {path.name for path in root.glob('*')} - cache.unused(root, options.unused, time.time())
+    for name in cache.prune(root, keep):
         cache.say(f'removed {name}')
     return PASSED
 
@@ -121,9 +126,12 @@ def _parser() -> argparse.ArgumentParser:
         ('test', _test, 'linters, documentation, then all tests; takes arguments of pytest'),
         ('lint', _lint, 'all linters'),
         ('docs', _docs, 'check that the documentation is complete'),
-        ('clean', _clean, 'remove everything from the cache'),
     ):
         commands.add_parser(name, help=text).set_defaults(function=function)
+    clean = commands.add_parser('clean', help='remove everything from the cache')
+    text = 'only entries that no command took for so many days'
+    clean.add_argument('--unused', type=float, metavar='DAYS', help=text)
+    clean.set_defaults(function=_clean)
     return parser
 
 

@@ -50,7 +50,10 @@ def _entry(name: str) -> str:
 def existing(name: str = PLANE) -> Path | None:
     """The entry of a set if it has been built already."""
     entry = paths.cache_root() / f'{_entry(name)}-{key(name)}'
-    return entry if entry.is_dir() else None
+    if not entry.is_dir():
+        return None
+    cache.used(entry)
+    return entry
 
 
 def ensure(name: str = PLANE) -> Path:

@@ -119,6 +119,7 @@ def _ensure(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> B
                 pack(content, made / ARCHIVE)
                 (made / 'sha256').write_text(_file_hash(made / ARCHIVE))
                 made.rename(entry)
+        os.utime(entry)  # when it was last used: the set-up removes what is not
     return Bundle(f'{kind}-{key}', str(entry / ARCHIVE), (entry / 'sha256').read_text())
 
 

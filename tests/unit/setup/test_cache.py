@@ -38,6 +38,23 @@ def test_made_once(tmp_path: Path) -> None:
     assert made[0] != entry
 
 
+def test_what_was_taken_lately_stays(tmp_path: Path) -> None:
+    """Only entries and their locks may go, not what commands keep in directories of other names."""
+    now, day = time.time(), 24 * 60 * 60
+    used = cache.ensure(tmp_path, 'tools', '0' * 16, lambda directory: None)
+    old = cache.ensure(tmp_path, 'image-1.34', '1' * 16, lambda directory: None)
+    for name in ('charts', f'{old.name}.lock', f'{used.name}.lock', 'gone-' + '2' * 16 + '.lock'):
+        (tmp_path / name).touch()
+    for path in tmp_path.iterdir():
+        os.utime(path, (now - 20 * day, now - 20 * day))
+    assert cache.ensure(tmp_path, 'tools', '0' * 16, lambda directory: None) == used  # which is to take it
+    left = {old.name, f'{old.name}.lock', 'gone-' + '2' * 16 + '.lock'}
+    assert cache.unused(tmp_path, 14, now) == left
+    (tmp_path / ('made-' + '3' * 16 + '.lock')).touch()  # by a command that makes this one now
+    assert cache.unused(tmp_path, 14, now) == left
+    assert cache.unused(tmp_path, 21, now) == set()
+
+
 def test_failure_leaves_nothing_and_the_next_try_succeeds(tmp_path: Path) -> None:
     def fail(directory: Path) -> None:
         (directory / 'half').write_text('x')
