@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,9 @@ from scs_ci.stack.batch import Prepared, Setting
 from scs_ci.stack.charts import ChartSource
 from scs_ci.stack.helm import find, helm
 from scs_ci.stack.render import prepare_class, rendered
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from machine import speed
 
 # So many points of one chart that its start disappears in them, and so many copies that the cores are busy to the end.
 POINTS = 40
@@ -46,14 +48,6 @@ STARTER = (
 
 def tell(what: str, **values: Any) -> None:
     print(json.dumps({'what': what, **values}), flush=True)
-
-
-def speed() -> float:
-    """Seconds for three million rounds of a loop: a quarter of a second on a machine of today."""
-    began, total = time.process_time(), 0
-    for i in range(3_000_000):
-        total += i * i
-    return round(time.process_time() - began, 2)
 
 
 @contextmanager

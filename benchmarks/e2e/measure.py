@@ -5,7 +5,8 @@ the cache. Goals of infra, the default: 90 s for the whole; sandbox start 12 s a
 GiB; 6 s from build to topology for each further version. Goals of cluster, without the
 upgrade (UPGRADE=0; variables of make are handed on): 3.5 minutes for the whole; from `topology
 reconciled` to the last step of deploy 65 s; 3.5 GiB for the whole box (deployed_pss_mib: until the specs of conformance
-come with pods of their own); deletion and purge 60 s.
+come with pods of their own); delete and purge 60 s. Beside them: `speed`, what a loop takes here before and after,
+and `busy`, the share of all processors that worked meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import datetime
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,11 +26,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from machine import speed, worked
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f'e{os.getpid() % 10000}'
 STATE = Path(os.environ.get('SCS_SANDBOX_HOME', '/var/lib/scs-sandbox')) / NAME
+DELETE = re.compile(r'^ *([0-9.]+)s +delete: ', re.MULTILINE)  # it is no stage, so it has no record of its own
 LIMIT = 3600  # seconds; the first time builds the Go programs
-LOOK = 10  # seconds between looks at the memory; one takes a second
+LOOK = 20  # seconds between looks at the memory; one takes a second
 
 
 def call(*command: str | Path, **environment: str) -> str:
@@ -57,6 +63,9 @@ def records(run: Path) -> dict[str, Any]:
             found['deploy_steps'] = record['facts']['steps']
         if record['stage'] == 'plane':
             found['plane_mib'] = record['facts']['memory']
+    moments = [float(at) for at in DELETE.findall((run / 'progress.log').read_text())]
+    if moments:
+        found['stages']['delete'] = round(moments[-1] - moments[0], 2)
     return found
 
 
@@ -142,14 +151,16 @@ def measure_clusters(extent: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         run = Path(directory) / 'run'
         found: dict[str, Any] = {'load_1m': os.getloadavg()[0]}
+        before = speed()
         peak = Peak()
         peak.start()
-        began = time.monotonic()
+        began, work = time.monotonic(), worked()
         call('make', 'e2e', E2E=extent, SANDBOX=NAME, RUN_DIR=str(run))
-        found['whole_s'] = round(time.monotonic() - began, 1)
+        whole, work = time.monotonic() - began, worked() - work
         peak.over.set()
-        deployed = peak.most(begin_of_specs(run))
-        return {**found, 'peak_pss_mib': peak.most(), 'deployed_pss_mib': deployed, **records(run)}
+        found |= {'whole_s': round(whole, 1), 'busy': round(work / whole / (os.cpu_count() or 1), 2)}
+        memory = {'peak_pss_mib': peak.most(), 'deployed_pss_mib': peak.most(begin_of_specs(run))}
+        return {**found, 'speed': [before, speed()], **memory, **records(run)}
 
 
 if __name__ == '__main__':
