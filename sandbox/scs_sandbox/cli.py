@@ -236,12 +236,13 @@ def _faults(options: Options, sandbox: Sandbox) -> int:
 
 
 def _image(options: Options, sandbox: Sandbox) -> int:
-    from . import cache, lifecycle
+    from . import cache, images, lifecycle
 
+    if options.action == 'build' and not options.kubernetes:
+        plain = images.build_plain()
+        print(json.dumps([{'name': 'plain', 'tree': str(images.tree(plain))}]) if options.json else plain)
+        return PASSED
     if options.action == 'build':
-        if not options.kubernetes:
-            print('scs-sandbox image build: --kubernetes is missing', file=sys.stderr)
-            return USAGE
         made = lifecycle.build_machines(lifecycle.Wish(machines=tuple(options.kubernetes)))
         if options.json:
             print(json.dumps([_described(one) for one in made]))
@@ -329,14 +330,16 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument(
         'file', nargs='?', metavar='FILE|HOST', help='JSON, - for standard input; or the name of a compute host'
     )
-    image = command('image', _image, 'build trees for Kubernetes machines, or list all that are built')
+    image = command(
+        'image', _image, 'build the tree of plain servers, or of Kubernetes machines; list all that are built'
+    )
     image.add_argument('action', choices=('build', 'list'))
     image.add_argument(
         '--kubernetes',
         nargs='+',
         default=[],
         metavar='VERSION',
-        help='as --machines of up: 1.34; machines of several minors get what they need in one cluster',
+        help='machines, as --machines of up: 1.34; those of several minors get what they need in one cluster',
     )
     routes = command('relay', _relay, 'make ports of the lab reachable on loopback until Ctrl-C')
     routes.add_argument('route', nargs='+', metavar='127.0.0.1:PORT=ADDRESS:PORT')

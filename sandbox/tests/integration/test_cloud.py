@@ -56,6 +56,15 @@ def test_everything_runs_and_is_shown(cloud: CloudWorld) -> None:
     assert found['pss_mib'] > 0
 
 
+def test_the_tree_of_plain_servers_is_built_and_listed(cloud: CloudWorld) -> None:
+    """That of the running sandbox: nothing is built again."""
+    (built,) = json.loads(cloud.demand('image', 'build', '--json'))
+    tree = Path(built['tree'])
+    assert cloud.demand('image', 'build').strip() == str(tree.parent)
+    assert tree.parent.name in cloud.demand('image', 'list').split()
+    assert (tree / 'etc' / 'os-release').exists()
+
+
 def test_second_up_changes_nothing(cloud: CloudWorld) -> None:
     before = cloud.status()['processes']
     assert 'up already' in cloud.demand('up')
