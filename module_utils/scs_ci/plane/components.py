@@ -28,19 +28,19 @@ def namespaces(api: Api, names: Iterable[str]) -> None:
 
 
 def install_definitions(api: Api, crds: list[dict[str, Any]]) -> int:
-    """Create or update the CRDs that are not there as wanted; returns how many were written.
+    """Create or update the CRDs (marked ones) that are not there as wanted; returns how many were written.
 
     Plain create and update: server-side apply of such large schemas takes twice the time.
     """
     answer = api.call('GET', CRD_PATH, accept=ONLY_METADATA)
     existing = {item['metadata']['name']: item['metadata'] for item in answer['items'] or []}
-    changed = [crd for crd in map(marked, crds) if differs(crd, existing.get(crd['metadata']['name']))]
+    changed = [crd for crd in crds if differs(crd, existing.get(crd['metadata']['name']))]
 
     def write(crd: dict[str, Any]) -> None:
         name = crd['metadata']['name']
         if name in existing:
-            crd['metadata']['resourceVersion'] = existing[name]['resourceVersion']
-            api.call('PUT', f'{CRD_PATH}/{name}', crd)
+            meta = {**crd['metadata'], 'resourceVersion': existing[name]['resourceVersion']}
+            api.call('PUT', f'{CRD_PATH}/{name}', {**crd, 'metadata': meta})
         else:
             api.call('POST', CRD_PATH, crd)
 

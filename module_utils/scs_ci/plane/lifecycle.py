@@ -68,8 +68,9 @@ class Plane:
             self._prepare(settings, versions)
             self._start_store(settings)
             objects = manifests.load(self.layout, Path(settings.tools))
-            api = self._start_api(settings, objects.crds)
-            self._install(api, objects.crds)
+            crds = list(map(components.marked, objects.crds))
+            api = self._start_api(settings, crds)
+            self._install(api, crds)
             self._start_controllers(settings)
             self._connect(api, objects)
         self.progress.say('management plane ready')
@@ -188,7 +189,7 @@ class Plane:
         self._wait_for('etcd', lambda: sockets.listening(2379), APISERVER_SECONDS)
         self._forget_purged()
         if not self.processes.alive('apiserver') and store.is_new():
-            written = store.put_definitions(map(components.marked, crds), self.clock.now())
+            written = store.put_definitions(crds, self.clock.now())
             self.progress.say(f'{written} definitions put into the new store')
         for service in self._base(settings)[1:]:
             self._start(service)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from ..core.errors import ToolProblem
-from ..core.files import read_json, write_json
+from ..core.files import read_json, write_atomic
 from .layout import LOOPBACK, Layout, digest
 
 CA = '@CA@'  # stands for the base64 CA until the objects are applied, so that the cache outlives a CA
@@ -66,7 +66,7 @@ def load(layout: Layout, tools: Path) -> Objects:
         cached = {}
     if cached.get('key') != key:
         cached = {'key': key, **_build(sources)}
-        write_json(layout.manifests, cached)
+        write_atomic(layout.manifests, json.dumps(cached))  # with indentation, which is for people, it takes a second
     ca = base64.b64encode((layout.pki / 'ca.crt').read_bytes()).decode()
     content = json.loads(json.dumps({k: cached[k] for k in ('crds', 'webhooks', 'extensions')}).replace(CA, ca))
     return Objects(**content)
