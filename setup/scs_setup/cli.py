@@ -147,7 +147,7 @@ def _add_fresh(parser: argparse.ArgumentParser) -> None:
     make.add_argument('--disk', type=int, default=24, metavar='GB', help='size of its disk (default 24)')
     boot = steps.add_parser('boot', help='start it and wait until it lets root in')
     boot.add_argument('--memory', type=int, default=6144, metavar='MIB', help='its memory (default 6144)')
-    boot.add_argument('--processors', type=int, default=2, metavar='N', help='with KVM (default 2), else it has one')
+    boot.add_argument('--processors', type=int, default=2, metavar='N', help='default 2; by turns without KVM')
     text = 'how QEMU runs it (default auto: kvm where it can be used, else tcg)'
     boot.add_argument('--accel', choices=accelerator.CHOICES, default=accelerator.AUTO, help=text)
     run = steps.add_parser('run', help='bring the last commit of this checkout and run a command in it')

@@ -45,7 +45,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Size:
-    """memory: MiB. With a clock that counts instructions QEMU runs all processors by turns, so there is one then."""
+    """memory: MiB. processors: kubeadm demands two, so there are two also where QEMU runs them by turns because its
+    clock counts instructions.
+    """
 
     processors: int = 2
     memory: int = 6144
@@ -55,14 +57,13 @@ def command(place: Place, size: Size, port: int, kind: str) -> list[str]:
     """QEMU's command line. kind: tcg (translation, with a clock that counts instructions) or kvm."""
     # x86-64-v2 with AES, which distributions and wheels may use; wider vectors are slower to translate than to lack.
     clock = ['-cpu', 'Westmere', '-icount', 'shift=0,sleep=on', '-rtc', 'clock=vm']
-    processors = 1
     if kind == accelerator.KVM:
         # Not what the processor says of its own flaws: a KVM inside another virtual machine refuses to be told of them.
-        clock, processors = ['-cpu', 'host,arch-capabilities=off'], size.processors
+        clock = ['-cpu', 'host,arch-capabilities=off']
     return [
         'qemu-system-x86_64',
         *('-machine', 'q35', '-accel', kind, *clock),
-        *('-smp', str(processors), '-m', str(size.memory)),
+        *('-smp', str(size.processors), '-m', str(size.memory)),
         *('-nodefaults', '-display', 'none', '-no-reboot', '-serial', f'file:{place.console}'),
         *('-kernel', str(place.kernel), '-initrd', str(place.initrd), '-append', KERNEL),
         *('-drive', f'file={place.disk},format=raw,if=virtio,cache=unsafe'),

@@ -11,6 +11,7 @@ from .model import Bind
 
 # kubeadm refuses a machine without them. A kernel's version 2 always has devices and freezer.
 CONTROLLERS = {1: ('cpuset', 'cpuacct', 'devices', 'freezer'), 2: ('cpuset',)}
+PROCESSORS = 2  # kubeadm's preflight check NumCPU; flavors limit the time that a server gets, not what it sees
 # There kubeadm reads the configuration without help; needs CONFIG_IKCONFIG_PROC, which distributions do without.
 RUNNING = 'proc/config.gz'
 # Where packages of kernels leave it; {} is the release. kubeadm looks there, too, but in the machine's own tree.
@@ -32,9 +33,16 @@ def packaged(top: Path, release: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def shortfalls(layout: Layout, top: Path = Path('/'), release: str = os.uname().release) -> list[str]:
-    """What keeps Kubernetes machines, not other servers, from starting on this host, each with its cure."""
+def shortfalls(
+    layout: Layout, top: Path = Path('/'), release: str = os.uname().release, processors: int | None = None
+) -> list[str]:
+    """What keeps Kubernetes machines, not other servers, from starting on this host, each with its cure. processors:
+    instead of those that this process may use, which servers see, too.
+    """
     lacks = cgroups.shortfalls(layout, (*cgroups.NEEDED, *CONTROLLERS[layout.version]))
+    have = len(os.sched_getaffinity(0)) if processors is None else processors
+    if have < PROCESSORS:
+        lacks.append(f'kubeadm refuses a control plane that sees {have} processor: use a host with {PROCESSORS}')
     if (top / RUNNING).exists() or packaged(top, release):
         return lacks
     where = SEEN.format(release)

@@ -34,7 +34,7 @@ def test_a_translated_machine_counts_instructions_and_listens_on_loopback_only()
     assert words[words.index('-icount') + 1] == 'shift=0,sleep=on'
     assert 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22' in words
     assert words[words.index('-m') + 1] == '2048'
-    assert words[words.index('-smp') + 1] == '1'
+    assert words[words.index('-smp') + 1] == '2'  # kubeadm's least
 
 
 def test_with_kvm_the_machine_has_our_clock_and_all_its_processors() -> None:
