@@ -156,7 +156,7 @@ def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(virtual, 'SPEAK_SECONDS', 1)
     monkeypatch.setattr(virtual, '_speaks', lambda place, process: False)
     monkeypatch.setattr(
-        virtual, '_answers', lambda place, machine, question='true': question == 'true' and kinds[-1] == 'tcg'
+        virtual, '_answers', lambda place, machine, question='true': 'poweroff' not in question and kinds[-1] == 'tcg'
     )
     monkeypatch.setattr(virtual.apt, 'ensure', lambda name: [])
     monkeypatch.setattr(accelerator, 'obstacle', lambda: '')
