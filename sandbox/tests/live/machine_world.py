@@ -62,6 +62,12 @@ def authority(name: str) -> Pair:
     )
 
 
+# kubeadm's own are a minute for a call and four for a start: too short in a translated machine (sandbox/README.md).
+LIMITS = """\
+timeouts: {kubernetesAPICall: 8m, controlPlaneComponentHealthCheck: 8m, kubeletHealthCheck: 8m, tlsBootstrap: 8m}
+"""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster before its first machine. endpoint: address and port of its API. version: 'v1.34.10'."""
@@ -77,7 +83,7 @@ class Cluster:
             f'controlPlaneEndpoint: {self.endpoint}\nkubernetesVersion: {self.version}\n'
             'networking: {dnsDomain: cluster.local, podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}\n'
             '---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens:\n'
-            f"- token: {TOKEN}\n  groups: ['system:bootstrappers:kubeadm:default-node-token']\n" + NODE
+            f"- token: {TOKEN}\n  groups: ['system:bootstrappers:kubeadm:default-node-token']\n" + NODE + LIMITS
         )
         files = [
             ('/etc/kubernetes/pki/ca.crt', '0640', self.ca.certificate),
@@ -93,6 +99,7 @@ class Cluster:
             '---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\ndiscovery:\n  bootstrapToken:\n'
             f"    apiServerEndpoint: {self.endpoint}\n    token: {TOKEN}\n    caCertHashes: ['sha256:{pinned}']\n"
             + NODE
+            + LIMITS
         )
         path = '/run/kubeadm/kubeadm-join-config.yaml'
         return user_data([(path, '0640', configuration)], f'kubeadm join --config {path}')
