@@ -27,6 +27,7 @@ WATCHES_ADVISED = 256
 # kubeadm refuses a machine whose kernel does not tell it how it was built, or without this controller.
 KERNEL_CONFIGURATIONS = ('proc/config.gz', 'boot/config-{}', 'usr/lib/modules/{}/config', 'usr/lib/kernel/config-{}')
 MACHINES_WANT = 'cpuset'
+PROCESSORS = 2  # kubeadm refuses a control plane that sees fewer
 # An ordinary user's path has no administrators' programs.
 ADMINISTRATOR = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
 
@@ -156,6 +157,13 @@ def machines(top: Path = Path('/'), release: str = platform.release()) -> Findin
     return Finding(subject, f'{release}, configuration in /{found}')
 
 
+def processors(have: int | None = None) -> Finding:
+    """Those that this process may use: machines see them all, whatever time their flavor gives them."""
+    found = len(os.sched_getaffinity(0)) if have is None else have
+    cure = '' if found >= PROCESSORS else f'kubeadm refuses such machines: use a host with {PROCESSORS}'
+    return Finding('processors', str(found), cure)
+
+
 def nftables() -> Finding:
     """NAT in a namespace of its own shows that the kernel has what the lab needs."""
     if os.geteuid() != 0 or shutil.which('nft', path='/usr/sbin:/sbin:/usr/bin:/bin') is None:
@@ -245,7 +253,10 @@ def examine() -> list[Part]:
         Part('static checks (discover, check, build), unit tests', static),
         Part('linters', (*static, packages('lint'))),
         Part('sandbox, management plane, make e2e E2E=infra, integration tests', sandbox),
-        Part('clusters of Kubernetes machines (E2E=cluster, E2E=full), tests of them', (*sandbox, machines())),
+        Part(
+            'clusters of Kubernetes machines (E2E=cluster, E2E=full), tests of them',
+            (*sandbox, machines(), processors()),
+        ),
     ]
 
 

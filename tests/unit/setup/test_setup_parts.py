@@ -348,6 +348,13 @@ def test_doctor_finds_cpuset_in_version_one(tmp_path: Path) -> None:
     assert not doctor.machines(tmp_path, '6.1.0-1').cure
 
 
+def test_machines_need_two_processors() -> None:
+    assert doctor.processors(1).cure == 'kubeadm refuses such machines: use a host with 2'
+    assert not doctor.processors(2).cure
+    alone = doctor.Part('clusters', (doctor.processors(1),))
+    assert not alone.works
+
+
 def test_doctor_names_hierarchies_of_version_one_that_are_not_mounted() -> None:
     named = 'cgroup /sys/fs/cgroup/systemd cgroup rw,xattr,name=systemd 0 0\n'
     unified = 'cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n'
