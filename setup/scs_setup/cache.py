@@ -74,8 +74,7 @@ def ensure(root: Path, name: str, key: str, make: Callable[[Path], None]) -> Pat
         SetupProblem: what `make` raises, a full or read-only disk, or a lock held for too long.
     """
     entry = root / f'{name}-{key}'
-    if entry.is_dir():
-        used(entry)
+    if taken(entry):
         return entry
     try:
         with locked(root / 'locks' / entry.name, entry.name):
@@ -90,10 +89,13 @@ def ensure(root: Path, name: str, key: str, make: Callable[[Path], None]) -> Pat
     return entry
 
 
-def used(entry: Path) -> None:
-    """Note that an entry was taken today: its time of change is that of its last use, for `unused`."""
+def taken(entry: Path) -> Path | None:
+    """The entry if it is there. Its time of change is that of its last use from then on, for `unused`."""
+    if not entry.is_dir():
+        return None
     with contextlib.suppress(OSError):  # somebody else's cache, which may be read and not written
         os.utime(entry)
+    return entry
 
 
 def _make(entry: Path, make: Callable[[Path], None]) -> None:

@@ -49,11 +49,7 @@ def _entry(name: str) -> str:
 
 def existing(name: str = PLANE) -> Path | None:
     """The entry of a set if it has been built already."""
-    entry = paths.cache_root() / f'{_entry(name)}-{key(name)}'
-    if not entry.is_dir():
-        return None
-    cache.used(entry)
-    return entry
+    return cache.taken(paths.cache_root() / f'{_entry(name)}-{key(name)}')
 
 
 def ensure(name: str = PLANE) -> Path:
@@ -62,9 +58,7 @@ def ensure(name: str = PLANE) -> Path:
     Raises:
         SetupProblem: no such set, no toolchain, a build that fails, or a program that answers a wrong version.
     """
-    return existing(name) or cache.ensure(
-        paths.cache_root(), _entry(name), key(name), lambda place: _make(place, programs.named(name))
-    )
+    return cache.ensure(paths.cache_root(), _entry(name), key(name), lambda place: _make(place, programs.named(name)))
 
 
 def combined(names: Sequence[str]) -> Path:

@@ -66,10 +66,10 @@ class Plane:
         versions = programs.versions(Path(settings.tools), settings.cso)
         with self._locked():
             self._prepare(settings, versions)
-            self._start_store(settings)
+            others = self._start_store(settings)
             objects = manifests.load(self.layout, Path(settings.tools))
             crds = list(map(components.marked, objects.crds))
-            api = self._start_api(settings, crds)
+            api = self._start_api(others, crds)
             self._install(api, crds)
             self._start_controllers(settings)
             self._connect(api, objects)
@@ -174,24 +174,25 @@ class Plane:
                 'free disk space or choose another place with --state',
             )
 
-    def _base(self, settings: Settings) -> list[Service]:
-        return [make(self.layout, settings) for make in (services.etcd, services.apiserver, services.registry)]
-
-    def _start_store(self, settings: Settings) -> None:
-        base = self._base(settings)
-        if any(map(self.processes.changed, base)):
+    def _start_store(self, settings: Settings) -> list[Service]:
+        """Start etcd; returns what is to be started once the store is ready: the API server and the registry."""
+        make = (services.etcd, services.apiserver, services.registry)
+        wanted = [service(self.layout, settings) for service in make]
+        if any(map(self.processes.changed, wanted)):
             # Replacing what everything else is connected to, under the feet of it, takes longer than starting again.
             self.processes.stop()
-        self._start(base[0])
+        etcd, *others = wanted
+        self._start(etcd)
+        return others
 
-    def _start_api(self, settings: Settings, crds: list[dict[str, Any]]) -> Api:
-        """The API server and the registry, once the store holds what has to be there before them."""
+    def _start_api(self, others: list[Service], crds: list[dict[str, Any]]) -> Api:
+        """Start the others once the store holds what has to be there before them."""
         self._wait_for('etcd', lambda: sockets.listening(2379), APISERVER_SECONDS)
         self._forget_purged()
         if not self.processes.alive('apiserver') and store.is_new():
-            written = store.put_definitions(crds, self.clock.now())
-            self.progress.say(f'{written} definitions put into the new store')
-        for service in self._base(settings)[1:]:
+            store.put_definitions(crds, self.clock.now())
+            self.progress.say(f'{len(crds)} definitions put into the new store')
+        for service in others:
             self._start(service)
         api = Api(self.layout.kubeconfig)
         self._wait_for('apiserver', api.ready, APISERVER_SECONDS, why=lambda: api.last_answer)

@@ -94,16 +94,13 @@ def is_new(url: str = ETCD) -> bool:
     return int(answer.get('count') or 0) == 0  # zero is left out
 
 
-def put_definitions(crds: Iterable[Mapping[str, Any]], now: datetime.datetime, url: str = ETCD) -> int:
-    """Write CRDs to a store whose API server does not run; returns how many. Raises ToolProblem."""
-    written = 0
+def put_definitions(crds: Iterable[Mapping[str, Any]], now: datetime.datetime, url: str = ETCD) -> None:
+    """Write CRDs to a store whose API server does not run. Raises ToolProblem."""
     for crd in crds:
         name = crd['metadata']['name']
         value = json.dumps(stored(crd, now, str(uuid.uuid4())), separators=(',', ':'))
         pair = {'key': _coded(f'{DEFINITIONS}/{name}'), 'value': _coded(value)}
         _ask('cannot write', f'definition {name} in {url}', f'{url}/v3/kv/put', pair)
-        written += 1
-    return written
 
 
 def forget(space: str, url: str = ETCD) -> int:
