@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -10,12 +11,14 @@ from ..core.clock import Clock, Expired, wait
 from ..plane.kube import Refused
 from . import emptying, gather
 from .diagnosis import complaints, problem
-from .kinds import CLUSTERS, CLUSTERS_V2, Api, is_true, name_of, title
+from .kinds import CLUSTERS, CLUSTERS_V2, OPENSTACK, OPENSTACK_SERVERS, Api, is_true, name_of, title
 from .waiting import LIMITS, PAUSE
 
 # What a cluster made in the cloud and nobody could take out keeps its network, and then Cluster API waits for ever; the
 # purge finds it by name. Machines and the rest are gone within a minute or two.
 UNEMPTIED_SECONDS = 180
+# On objects that are being deleted: when they were pointed out to their controller, in seconds of this machine's clock.
+NUDGED = 'scs-ci/nudged'
 Connect = Callable[[str], AbstractContextManager[emptying.Inside]]
 
 
@@ -58,10 +61,33 @@ def delete_cluster(api: Api, space: str, name: str, say: Callable[[str], None], 
 def _await_gone(
     api: Api, space: str, names: Sequence[str], say: Callable[[str], None], clock: Clock, limit: float, reason: str
 ) -> None:
+    def gone() -> bool:
+        if not _left(api, space, names, say):
+            return True
+        with contextlib.suppress(Refused):  # it helps, and nothing depends on it
+            nudge(api, space, clock)
+        return False
+
     try:
-        wait(lambda: not _left(api, space, names, say), limit, 'deletion', pause=PAUSE, clock=clock)
+        wait(gone, limit, 'deletion', pause=PAUSE, clock=clock)
     except Expired:
         raise _stuck(api, space, names, limit, reason) from None
+
+
+def nudge(api: Api, space: str, clock: Clock) -> list[str]:
+    """Let the infrastructure provider look at machines whose server is gone; returns their names.
+
+    It asks ten seconds after it has deleted a server whether that is gone, and does not watch it (CAPO 0.14,
+    deleteServerRequeueDelay). A changed annotation is an event, upon which it looks at once.
+    """
+    machines = [m for m in api.list(OPENSTACK, 'OpenStackMachine', space) if m['metadata'].get('deletionTimestamp')]
+    servers = (
+        {name_of(server) for server in api.list(OPENSTACK_SERVERS, 'OpenStackServer', space)} if machines else set()
+    )
+    done = [name_of(machine) for machine in machines if name_of(machine) not in servers]
+    for name in done:
+        api.annotate(OPENSTACK, 'OpenStackMachine', name, space, {NUDGED: f'{clock.monotonic():.3f}'})
+    return done
 
 
 def _kubeconfig(api: Api, space: str, name: str) -> str:

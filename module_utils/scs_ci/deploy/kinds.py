@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..plane.conditions import condition, conditions, is_true
@@ -48,6 +48,10 @@ class Api(Protocol):
     def list(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]: ...
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Any: ...
+
+    def annotate(
+        self, api_version: str, kind: str, name: str, namespace: str, annotations: Mapping[str, str]
+    ) -> Any: ...
 
     def events(self, namespace: str) -> Sequence[Object]: ...
 

@@ -160,6 +160,30 @@ class Api:
             raise
         return True
 
+    def annotate(self, api_version: str, kind: str, name: str, namespace: str, annotations: Mapping[str, str]) -> bool:
+        """Set annotations of an object that exists; False when it does not."""
+        body = {'metadata': {'annotations': dict(annotations)}}
+        try:
+            self._do(
+                'annotate',
+                subject(kind, name, namespace),
+                api_version,
+                kind,
+                lambda r: self._client.patch(
+                    r,
+                    body=body,
+                    name=name,
+                    namespace=namespace,
+                    content_type='application/merge-patch+json',
+                    _request_timeout=REQUEST_SECONDS,
+                ),
+            )
+        except Refused as refused:
+            if refused.status == 404:
+                return False
+            raise
+        return True
+
     def events(self, namespace: str, kind: str | None = None, name: str | None = None) -> Objects:
         """Events of a namespace, oldest first; about one kind or one object when asked."""
         wanted = {'involvedObject.kind': kind, 'involvedObject.name': name}

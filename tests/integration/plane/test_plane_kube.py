@@ -33,6 +33,15 @@ def test_apply_get_list_delete(plane: PlaneHost) -> None:
     assert answer == ['ConfigMap', 'm', ['ConfigMap'], True, False, None]
 
 
+def test_annotate_changes_what_exists_and_makes_nothing(plane: PlaneHost) -> None:
+    note = 'api.annotate("v1", "ConfigMap", "m", "default", {"scs-ci/x": "1"})'
+    answer = plane.ask(
+        f'answer = [{note}]\napi.apply({MAP})\nanswer += [{note}]\nfound = api.get("v1", "ConfigMap", "m", "default")\n'
+        'answer += [found["metadata"]["annotations"], found["metadata"]["labels"], api.delete("v1", "ConfigMap", "m", "default")]'
+    )
+    assert answer == [False, True, {'scs-ci/x': '1'}, {'a': 'b'}, True]
+
+
 def test_dry_run_stores_nothing(plane: PlaneHost) -> None:
     assert plane.ask(f'api.apply({MAP}, dry_run=True)\nanswer = api.get("v1", "ConfigMap", "m", "default")') is None
 

@@ -110,3 +110,26 @@ def test_what_could_not_be_emptied_is_not_waited_for_so_long(dead: bool, limit: 
         delete.delete_clusters(Stuck(), 'n', lambda _: None, clock, connect=connect)
     assert ('could not be emptied' in told.value.reason) == dead
     assert limit <= clock.seconds <= limit + 2
+
+
+class Deleting:
+    """A management cluster that deletes three machines; of the first one the server is gone."""
+
+    def __init__(self) -> None:
+        self.annotated: list[tuple[str, dict[str, str]]] = []
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
+        going = {'deletionTimestamp': '2026-11-28T00:00:00Z'}
+        machines = [{'name': 'done', **going}, {'name': 'busy', **going}, {'name': 'stays'}]
+        names = {'OpenStackMachine': machines, 'OpenStackServer': [{'name': 'busy', **going}, {'name': 'stays'}]}
+        return [{'metadata': meta} for meta in names[kind]]
+
+    def annotate(self, api_version: str, kind: str, name: str, namespace: str, annotations: dict[str, str]) -> bool:
+        self.annotated.append((f'{kind} {namespace}/{name}', annotations))
+        return True
+
+
+def test_a_machine_is_pointed_out_once_its_server_is_gone() -> None:
+    api = Deleting()
+    assert delete.nudge(api, 'n', Hurried()) == ['done']
+    assert api.annotated == [('OpenStackMachine n/done', {delete.NUDGED: '0.000'})]
