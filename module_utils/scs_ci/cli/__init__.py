@@ -29,6 +29,7 @@ COMMANDS = {
     'nodes': ('nodes', 'provision, list and delete test nodes'),
     'credential': ('credential', 'make and revoke the application credential of a run'),
     'plane': ('plane', 'start, stop and look at the management plane'),
+    'parcel': ('parcel', 'pack what a run needs on its plane host'),
     'bundle': ('bundle', 'pack scs-ci for a plane host'),
     'deploy': ('deploy', 'create clusters from published releases'),
     'conformance': ('conformance', 'run conformance specs on the clusters of a run'),

@@ -7,11 +7,12 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..core import shape
 from ..core.errors import ToolProblem, UsageProblem
 from ..core.naming import names
-from ..core.outcome import Exit
+from ..core.outcome import Exit, exit_code
 from ..core.run import RunDirectory, StageRun, run_stage
 from ..plane import programs
 from ..plane.layout import DEFAULT_STATE, Settings
@@ -67,22 +68,44 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(plane: Plane, options: argparse.Namespace) -> int:
+    """With --json one object: whether it was ready before, its status and, of a run, the record; also when it fails."""
     settings = _settings(options)
-    if not options.run:
+    told: dict[str, Any] = {'ready_before': _ready(plane)}
+    try:
+        if options.run:
+            return _recorded(plane, settings, options, told)
         plane.up(settings)
-        return _show(status(plane), options.json)
+        found = status(plane)
+        told |= shape.dump(found)
+        return _verdict(found) if options.json else _show(found, False)
+    finally:
+        if options.json:
+            print(json.dumps(told, indent=2))
+
+
+def _ready(plane: Plane) -> bool:
+    try:
+        return status(plane).ready
+    except UsageProblem:  # there never was one
+        return False
+
+
+def _recorded(plane: Plane, settings: Settings, options: argparse.Namespace, told: dict[str, Any]) -> int:
+    """As stage plane of a run."""
     directory = RunDirectory.open(options.run)
     plane.progress = directory.progress
-    record = run_stage(directory, 'plane', lambda stage: _stage(plane, settings, stage))
-    return show([record], options.json)
+    record = run_stage(directory, 'plane', lambda stage: _stage(plane, settings, stage, told))
+    told['record'] = shape.dump(record)
+    return exit_code(record.outcome) if options.json else show([record], False)
 
 
-def _stage(plane: Plane, settings: Settings, stage: StageRun) -> None:
+def _stage(plane: Plane, settings: Settings, stage: StageRun, told: dict[str, Any]) -> None:
     """Body of stage plane: the facts are what the later stages on this host need."""
     stage.facts['versions'] = plane.up(settings)
     found = status(plane)
+    told |= shape.dump(found)
     kept = ('kubeconfig', 'registry', 'ca', 'logs', 'state', 'memory', 'open_ports')
-    stage.facts.update({name: value for name, value in shape.dump(found).items() if name in kept})
+    stage.facts.update({name: value for name, value in told.items() if name in kept})
     stage.facts['existing'] = bool(settings.kubeconfig)
     if not found.ready:
         raise ToolProblem('cannot use', 'management plane', reason(found), "see 'scs-ci plane status'")
@@ -153,4 +176,8 @@ def _show(found: Status, as_json: bool) -> int:
         print()
     else:
         print(table(found))
+    return _verdict(found)
+
+
+def _verdict(found: Status) -> int:
     return Exit.PASSED if found.ready else Exit.ERROR

@@ -13,22 +13,25 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core import caching
+from ..core import caching, process
 from ..core.errors import ToolProblem, UsageProblem
-from ..core.process import check
+from . import carrier
 
 ARCHIVE = 'archive.tar.gz'
 # Seconds for the download of about 30 MB of wheels; a slow mirror needs minutes.
 INSTALL_SECONDS = 900
+COMPILE_SECONDS = 300  # ten seconds on two slow cores
 COMPRESSION = 1  # programs shrink to 40 % in seconds; higher levels take minutes for a few percent
 # glibc 2.28 is older than that of every supported system, and every wheel of the lock exists for it.
 PLATFORM = 'manylinux_2_28'
 # Not needed on a plane host: an oracle of the tests, and what is for people.
 LEFT_OUT = frozenset({'csctl', 'clusterctl', 'kubeadm'})
+# What nothing imports on a plane host. Files count: a slow host unpacks a thousand in a second.
+NOT_FOR_HOSTS = ('bin', 'setuptools', '_distutils_hack', 'distutils-precedence.pth', '*/tests', '**/*.pyi')
 # glibc systems on which the programs and the wheels exist.
 MACHINES = ('x86_64', 'aarch64')
 
@@ -40,6 +43,45 @@ class Bundle:
     name: str
     path: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are on the host. prefix: of the archives; bin: of the command; tools: its own programs."""
+
+    prefix: str
+    bin: str
+    tools: str
+
+
+def command(place: Place, bundles: Mapping[str, Bundle]) -> str:
+    """The program `scs-ci` of the host."""
+    tools = f'{place.prefix}/{bundles["tools"].name}' if 'tools' in bundles else place.tools
+    return f"""#!/bin/sh
+# scs-ci of the checkout under test; written by the role ensure-scs-ci.
+place={place.prefix}
+PYTHONPATH=$place/{bundles['code'].name}:$place/{bundles['packages'].name}
+SCS_CI_TOOLS=${{SCS_CI_TOOLS:-{tools}}}
+export PYTHONPATH SCS_CI_TOOLS
+# -P: a module in the working directory, which may be the checkout under test, must not replace one of ours
+exec python3 -P -m scs_ci "$@"
+"""
+
+
+def installer(target: Path, script: Path, place: Place, bundles: Mapping[str, Bundle], have: Collection[str]) -> None:
+    """A script that unpacks what the host does not have and writes the command. have: names below the prefix."""
+    missing = [bundle for bundle in bundles.values() if bundle.name not in have]
+    parts = [f'{bundle.name} {bundle.sha256} {Path(bundle.path).stat().st_size}' for bundle in missing]
+    variables = {
+        'prefix': place.prefix,
+        'bin': place.bin,
+        'command': command(place, bundles),
+        'parts': '\n'.join(parts),
+    }
+    with carrier.written(target, script, variables) as file:
+        for bundle in missing:
+            with Path(bundle.path).open('rb') as part:
+                shutil.copyfileobj(part, file, 1 << 20)
 
 
 def cache_root() -> Path:
@@ -59,20 +101,28 @@ def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:
     target = [f'--python-version={python}', f'--python-platform={machine}-{PLATFORM}', '--only-binary=:all:']
 
     def fill(place: Path) -> None:
-        check(
+        process.check(
             [*_uv(cache), 'pip', 'install', '--quiet', '--require-hashes', '--link-mode=copy', *target]
             + ['--target', str(place), '--requirement', str(lock)],
             timeout=INSTALL_SECONDS,
             advice='check that the controller reaches a Python package index',
         )
-        shutil.rmtree(place / 'bin', ignore_errors=True)  # console scripts with the controller's interpreter in them
+        _strip(place)
+        compiled(place, python)
 
-    key = _hash([b'packages 1', lock.read_bytes(), ' '.join(target).encode()])
+    key = _hash([b'packages 4', lock.read_bytes(), ' '.join(target).encode()])
     return _ensure(cache, f'packages-{python}-{machine}', key, fill)
 
 
-def code(checkout: Path, cache: Path) -> Bundle:
-    """The package scs_ci of the checkout under test."""
+def _strip(place: Path) -> None:
+    """Remove what no plane host needs; `bin` has console scripts with the controller's interpreter in them."""
+    for pattern in NOT_FOR_HOSTS:
+        for found in list(place.glob(pattern)):
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+
+def code(checkout: Path, python: str, cache: Path) -> Bundle:
+    """The package scs_ci of the checkout under test, for the host's Python ('3.11')."""
     source = checkout / 'module_utils' / 'scs_ci'
     files = sorted(path for path in source.rglob('*.py') if path.is_file())
 
@@ -81,9 +131,24 @@ def code(checkout: Path, cache: Path) -> Bundle:
             target = place / 'scs_ci' / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+        compiled(place, python)
 
     parts = [part for path in files for part in (str(path.relative_to(source)).encode(), path.read_bytes())]
-    return _ensure(cache, 'code', _hash([b'code 1', *parts]), fill)
+    return _ensure(cache, 'code', _hash([b'code 2', python.encode(), *parts]), fill)
+
+
+def compiled(place: Path, python: str) -> None:
+    """Byte code beside the modules, if our Python is like the host's: else the host compiles each one at its first use.
+
+    The Kubernetes client has 700 modules, for which a slow host needs three seconds. Nobody compares the times of the
+    files, which archives do not keep: nobody edits them, either. A file that does not compile is nobody's to import.
+    """
+    if sys.implementation.cache_tag != f'cpython-{python.replace(".", "")}':
+        return
+    command = [sys.executable, '-I', '-m', 'compileall', '-qq', '-j', '0', '--invalidation-mode', 'unchecked-hash']
+    # not where this happens to be: equal content gives equal bytes
+    command += ['-s', str(place), str(place)]
+    process.run(command, timeout=COMPILE_SECONDS)
 
 
 def tools(directory: Path, cache: Path) -> Bundle:

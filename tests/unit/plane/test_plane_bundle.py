@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,6 +15,10 @@ from scs_ci.core.errors import ToolProblem, UsageProblem
 from scs_ci.plane import bundle
 
 pytestmark = pytest.mark.unit
+
+INSTALL = Path(__file__).resolve().parents[3] / 'roles/ensure-scs-ci/files/install.sh'
+OURS = f'{sys.version_info.major}.{sys.version_info.minor}'
+OTHER = '2.7'  # whose byte code we cannot make
 
 
 @pytest.fixture
@@ -30,28 +37,50 @@ def names(archive: str) -> list[str]:
 
 
 def test_code_holds_sources_alone(checkout: Path, tmp_path: Path) -> None:
-    found = bundle.code(checkout, tmp_path / 'cache')
+    found = bundle.code(checkout, OTHER, tmp_path / 'cache')
     assert names(found.path) == ['scs_ci', 'scs_ci/__init__.py', 'scs_ci/core', 'scs_ci/core/__init__.py']
     assert hashlib.sha256(Path(found.path).read_bytes()).hexdigest() == found.sha256
 
 
+def test_code_is_compiled_for_a_python_like_ours(checkout: Path, tmp_path: Path) -> None:
+    found = bundle.code(checkout, OURS, tmp_path / 'cache')
+    place = tmp_path / 'host'
+    with tarfile.open(found.path) as tar:
+        tar.extractall(place, filter='data')
+    module = place / 'scs_ci/core/__init__.py'
+    compiled = Path(importlib.util.cache_from_source(str(module)))
+    assert compiled.is_file()
+    before = compiled.read_bytes()
+    answer = subprocess.run(
+        [sys.executable, '-v', '-c', 'import scs_ci.core; print(scs_ci.core.x)'],
+        env={'PYTHONPATH': str(place)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert answer.stdout == '1\n'
+    assert f"code object from '{compiled}'" in answer.stderr, 'the host compiled it again'
+    assert compiled.read_bytes() == before
+
+
 def test_equal_content_gives_equal_bytes(checkout: Path, tmp_path: Path) -> None:
-    first, second = bundle.code(checkout, tmp_path / 'a'), bundle.code(checkout, tmp_path / 'b')
+    first, second = bundle.code(checkout, OURS, tmp_path / 'a'), bundle.code(checkout, OURS, tmp_path / 'b')
     assert (first.name, first.sha256) == (second.name, second.sha256)
 
 
 def test_made_once(checkout: Path, tmp_path: Path) -> None:
-    first = bundle.code(checkout, tmp_path / 'cache')
+    first = bundle.code(checkout, OTHER, tmp_path / 'cache')
     stamp = Path(first.path).stat().st_mtime_ns
-    assert bundle.code(checkout, tmp_path / 'cache') == first
+    assert bundle.code(checkout, OTHER, tmp_path / 'cache') == first
     assert Path(first.path).stat().st_mtime_ns == stamp
     assert not [path for path in (tmp_path / 'cache').iterdir() if path.is_dir() and path.name.startswith('.')]
 
 
 def test_changed_code_has_another_name(checkout: Path, tmp_path: Path) -> None:
-    first = bundle.code(checkout, tmp_path / 'cache')
+    first = bundle.code(checkout, OTHER, tmp_path / 'cache')
     (checkout / 'module_utils/scs_ci/core/__init__.py').write_text('x = 2\n')
-    assert bundle.code(checkout, tmp_path / 'cache').name != first.name
+    assert bundle.code(checkout, OTHER, tmp_path / 'cache').name != first.name
 
 
 def test_tools(tmp_path: Path) -> None:
@@ -98,3 +127,56 @@ def test_a_failed_bundle_leaves_nothing(checkout: Path, tmp_path: Path, monkeypa
     with pytest.raises(ToolProblem, match='no index'):
         bundle.packages(checkout, '3.11', 'x86_64', tmp_path / 'cache')
     assert [path for path in (tmp_path / 'cache').iterdir() if path.is_dir()] == []
+
+
+def place_of(host: Path) -> bundle.Place:
+    return bundle.Place(str(host / 'prefix'), str(host / 'bin'), str(host / 'own'))
+
+
+def install(script: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(['/bin/sh', script], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def bundles(checkout: Path, tmp_path: Path) -> dict[str, bundle.Bundle]:
+    """Code of the checkout, and a second archive that takes the place of the packages."""
+    other = tmp_path / 'other'
+    (other / 'module_utils/scs_ci').mkdir(parents=True)
+    (other / 'module_utils/scs_ci/__init__.py').write_text('')
+    (other / 'module_utils/scs_ci/__main__.py').write_text('import sys\nprint(sys.argv[1:])\n')
+    cache = tmp_path / 'cache'
+    return {'packages': bundle.code(checkout, OURS, cache), 'code': bundle.code(other, OURS, cache)}
+
+
+def test_an_installer_unpacks_and_writes_the_command(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    place = place_of(tmp_path / 'host')
+    bundle.installer(tmp_path / 'i.sh', INSTALL, place, bundles, ())
+    done = install(tmp_path / 'i.sh')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert sorted(path.name for path in Path(place.prefix).iterdir()) == sorted(b.name for b in bundles.values())
+    command = Path(place.bin, 'scs-ci')
+    assert command.read_text() == bundle.command(place, bundles)
+    assert command.stat().st_mode & 0o777 == 0o755
+    shown = subprocess.run([command, 'a', 'b c'], capture_output=True, text=True, timeout=60, check=True)
+    assert shown.stdout == "['a', 'b c']\n"
+
+
+def test_an_installer_carries_only_what_the_host_lacks(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    place = place_of(tmp_path / 'host')
+    bundle.installer(tmp_path / 'i.sh', INSTALL, place, bundles, {bundles['packages'].name})
+    assert install(tmp_path / 'i.sh').returncode == 0
+    assert [path.name for path in Path(place.prefix).iterdir()] == [bundles['code'].name]
+
+
+def test_an_installer_that_was_damaged_installs_nothing(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    place = place_of(tmp_path / 'host')
+    script = tmp_path / 'i.sh'
+    bundle.installer(script, INSTALL, place, bundles, ())
+    script.write_bytes(script.read_bytes()[:-10])
+    done = install(script)
+    assert done.returncode == 3
+    assert 'cannot use archive' in done.stderr
+    assert 'next: run it again' in done.stderr
+    # the first archive is whole; the second one and the command, which needs both, are not there
+    assert [path.name for path in Path(place.prefix).iterdir()] == [bundles['packages'].name]
+    assert not Path(place.bin, 'scs-ci').exists()

@@ -1,0 +1,173 @@
+"""What a run needs on its plane host: complete, private, and of all clouds one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scs_ci.core.errors import UsageProblem
+from scs_ci.core.records import RunInfo
+from scs_ci.core.run import RunDirectory
+from scs_ci.plane import parcel
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[3]
+RECEIVE = ROOT / 'roles/push-run/files/receive.sh'
+TIME = '2026-11-28T00:00:00Z'
+SECRET = 'not-for-logs'
+CLOUDS = {
+    'clouds': {
+        'mine': {'auth': {'auth_url': 'https://k', 'username': 'u'}, 'region_name': 'r'},
+        'complete': {'auth': {'auth_url': 'https://k', 'application_credential_secret': 's'}},
+        'other': {'auth': {'auth_url': 'https://k', 'password': 'of somebody else'}},
+    }
+}
+SECURE = {'clouds': {'mine': {'auth': {'password': SECRET}}, 'complete': {'auth': {'password': SECRET}}}}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / 'clouds.yaml').write_text(yaml.safe_dump(CLOUDS))
+    (tmp_path / 'secure.yaml').write_text(yaml.safe_dump(SECURE))
+    return tmp_path
+
+
+@pytest.fixture
+def contents(files: Path) -> parcel.Contents:
+    run, checkout = files / 'run', files / 'checkout'
+    RunDirectory.create(run, RunInfo('run-one', 'tests', TIME, TIME, 'e2e', '/c', 'abc', 'mine'))
+    (run / 'report').mkdir()
+    for name in ('plan.json', 'progress.log', 'stages/discover.json'):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text('{}')
+    for name in ('.git/config', 'stack/.git/config', 'stack/Chart.yaml'):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    (checkout / 'link').symlink_to('stack')
+    (files / 'ca.pem').write_text('CA of the cloud')
+    (files / 'waivers.yaml').write_text('waivers: []')
+    entry = {**CLOUDS['clouds']['mine'], 'cacert': str(files / 'ca.pem')}
+    return parcel.Contents(
+        run, checkout, 'mine', entry, {'providers/x': {'a': SECRET}}, next=checkout, waivers=files / 'waivers.yaml'
+    )
+
+
+def entry(files: Path, cloud: str) -> dict[str, Any]:
+    return parcel.entry(files / 'clouds.yaml', files / 'secure.yaml', cloud)
+
+
+def test_secrets_of_another_file_complete_an_entry(files: Path) -> None:
+    auth = {'auth_url': 'https://k', 'username': 'u', 'password': SECRET}
+    assert entry(files, 'mine') == {'auth': auth, 'region_name': 'r'}
+
+
+def test_an_application_credential_is_complete(files: Path) -> None:
+    assert SECRET not in str(entry(files, 'complete'))
+
+
+def test_without_a_second_file_an_entry_is_as_it_is(files: Path) -> None:
+    (files / 'secure.yaml').unlink()
+    assert entry(files, 'mine') == CLOUDS['clouds']['mine']
+
+
+def test_an_unknown_cloud(files: Path) -> None:
+    with pytest.raises(UsageProblem, match='cannot find cloud nowhere: .*clouds.yaml has no such cloud'):
+        entry(files, 'nowhere')
+
+
+def test_a_broken_file_is_not_quoted(files: Path) -> None:
+    (files / 'secure.yaml').write_text(f'clouds: [{SECRET}: ')
+    with pytest.raises(UsageProblem, match='secure.yaml: it is no YAML') as told:
+        entry(files, 'mine')
+    assert SECRET not in str(told.value)
+
+
+def test_on_the_controller_only_what_is_written_for_the_run(contents: parcel.Contents, tmp_path: Path) -> None:
+    place = tmp_path / 'a' / 'place'
+    parcel.lay(contents, place)
+    found = {str(path.relative_to(place)): path.stat().st_mode & 0o777 for path in place.rglob('*')}
+    private = dict.fromkeys(('variables.yaml', 'secret/clouds.yaml', 'secret/ca.pem'), 0o600)
+    assert found == {**private, 'secret': 0o700, 'waivers.yaml': 0o644}
+    assert place.stat().st_mode & 0o777 == 0o700
+    cloud = yaml.safe_load((place / 'secret/clouds.yaml').read_text())['clouds']
+    assert cloud == {'mine': {**contents.entry, 'cacert': f'{place}/secret/ca.pem'}}
+
+
+def command(contents: parcel.Contents, files: Path, place: Path) -> list[str | Path]:
+    options = ['--run', contents.run, '--checkout', contents.checkout, '--next', contents.checkout, '--place', place]
+    options += ['--clouds', files / 'clouds.yaml', '--cloud', 'mine', '--waivers', files / 'waivers.yaml']
+    return [sys.executable, '-m', 'scs_ci', 'parcel', '--variables', '--script', RECEIVE, *options]
+
+
+def call(words: list[str | Path], stdin: str, temporary: Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), 'TMPDIR': str(temporary)}
+    env.pop('OS_CLIENT_SECURE_FILE', None)
+    return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+def test_for_another_host_everything_is_in_one_file(contents: parcel.Contents, files: Path, tmp_path: Path) -> None:
+    place, temporary = tmp_path / 'host' / 'place', tmp_path / 'tmp'
+    temporary.mkdir()
+    packed = call(command(contents, files, place), json.dumps(contents.variables), temporary)
+    assert packed.returncode == 0, packed.stderr
+    script = Path(packed.stdout.strip())
+    assert script.parent.stat().st_mode & 0o777 == 0o700
+    done = call(['/bin/sh', script], '', temporary)
+    assert (done.returncode, done.stderr) == (0, '')
+    found = sorted(str(path.relative_to(place)) for path in place.rglob('*') if not path.is_dir() or path.is_symlink())
+    tree = ['link', 'stack/.git/config', 'stack/Chart.yaml']  # only the checkout's own history is left out
+    trees = [f'{name}/{file}' for name in ('checkout', 'next') for file in tree]
+    of_the_run = ['run/plan.json', 'run/progress.log', 'run/run.json', 'run/stages/discover.json']
+    assert found == sorted([*trees, *of_the_run, 'secret/clouds.yaml', 'variables.yaml', 'waivers.yaml'])
+    assert (place / 'checkout/link').readlink() == Path('stack')
+    assert [oct((place / name).stat().st_mode & 0o777) for name in ('', 'secret', 'secret/clouds.yaml')] == [
+        '0o700',
+        '0o700',
+        '0o600',
+    ]
+    assert yaml.safe_load((place / 'variables.yaml').read_text()) == contents.variables
+
+
+@pytest.mark.parametrize(
+    ('option', 'stdin', 'message'),
+    [
+        (['--charts', 'gone'], '{}', 'cannot read charts directory gone: no such directory\n  next: correct -e charts'),
+        (
+            ['--next', 'gone'],
+            '{}',
+            'cannot read the next checkout gone: no such directory\n  next: correct -e upgrade_to',
+        ),
+        (['--cloud', 'nowhere'], '{}', 'cannot find cloud nowhere'),
+        (['--proxy-ca', 'gone'], '{}', 'cannot read file gone: No such file or directory'),
+        ([], f'["{SECRET}"]', 'cannot read cluster variables on standard input: they are no JSON object'),
+        ([], SECRET, 'cannot read cluster variables on standard input: they are no JSON object'),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_stays(
+    contents: parcel.Contents, files: Path, tmp_path: Path, option: list[str], stdin: str, message: str
+) -> None:
+    temporary = tmp_path / 'tmp'
+    temporary.mkdir()
+    done = call([*command(contents, files, tmp_path / 'place'), *option], stdin, temporary)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_run_without_a_plan_is_no_run(contents: parcel.Contents, files: Path, tmp_path: Path) -> None:
+    (contents.run / 'plan.json').unlink()
+    temporary = tmp_path / 'tmp'
+    temporary.mkdir()
+    done = call(command(contents, files, tmp_path / 'place'), '{}', temporary)
+    assert done.returncode == 3
+    assert 'plan.json: No such file or directory' in done.stderr
+    assert list(temporary.iterdir()) == []
