@@ -82,8 +82,12 @@ def measure() -> dict[str, Any]:
             found['sandbox_pss_mib'] = json.loads(call(*scs_sandbox, 'status', '--json'))['pss_mib']
             before = Counter(calls_by_service())
             began = time.monotonic()
+            work, slow = worked(), speed()
+            began = time.monotonic()
             call('make', 'e2e', E2E='infra', SANDBOX=NAME, RUN_DIR=str(run))
-            found['e2e_in_running_sandbox_s'] = round(time.monotonic() - began, 1)
+            whole, work = time.monotonic() - began, worked() - work
+            found['e2e_in_running_sandbox_s'] = round(whole, 1)
+            found |= {'busy': round(work / whole / (os.cpu_count() or 1), 2), 'speed': [slow, speed()]}
             made = Counter(calls_by_service()) - before
             found['api_calls'] = {**made, 'all': made.total()}
             found |= records(run)
