@@ -9,6 +9,7 @@ import fcntl
 import gzip
 import hashlib
 import os
+import shlex
 import shutil
 import sys
 import tarfile
@@ -59,7 +60,7 @@ def command(place: Place, bundles: Mapping[str, Bundle]) -> str:
     tools = f'{place.prefix}/{bundles["tools"].name}' if 'tools' in bundles else place.tools
     return f"""#!/bin/sh
 # scs-ci of the checkout under test; written by the role ensure-scs-ci.
-place={place.prefix}
+place={shlex.quote(place.prefix)}
 PYTHONPATH=$place/{bundles['code'].name}:$place/{bundles['packages'].name}
 SCS_CI_TOOLS=${{SCS_CI_TOOLS:-{tools}}}
 export PYTHONPATH SCS_CI_TOOLS
