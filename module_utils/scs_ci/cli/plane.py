@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import shape
-from ..core.errors import ToolProblem, UsageProblem
+from ..core.errors import Problem, ToolProblem, UsageProblem
 from ..core.naming import names
 from ..core.outcome import Exit, exit_code
 from ..core.run import RunDirectory, StageRun, run_stage
@@ -86,7 +86,7 @@ def _up(plane: Plane, options: argparse.Namespace) -> int:
 def _ready(plane: Plane) -> bool:
     try:
         return status(plane).ready
-    except UsageProblem:  # there never was one
+    except Problem:  # there never was one, or what is wrong is for the start to tell
         return False
 
 

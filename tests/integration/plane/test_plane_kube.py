@@ -37,7 +37,8 @@ def test_annotate_changes_what_exists_and_makes_nothing(plane: PlaneHost) -> Non
     note = 'api.annotate("v1", "ConfigMap", "m", "default", {"scs-ci/x": "1"})'
     answer = plane.ask(
         f'answer = [{note}]\napi.apply({MAP})\nanswer += [{note}]\nfound = api.get("v1", "ConfigMap", "m", "default")\n'
-        'answer += [found["metadata"]["annotations"], found["metadata"]["labels"], api.delete("v1", "ConfigMap", "m", "default")]'
+        'meta = found["metadata"]\n'
+        'answer += [meta["annotations"], meta["labels"], api.delete("v1", "ConfigMap", "m", "default")]'
     )
     assert answer == [False, True, {'scs-ci/x': '1'}, {'a': 'b'}, True]
 
