@@ -31,8 +31,8 @@ COMPRESSION = 1  # programs shrink to 40 % in seconds; higher levels take minute
 PLATFORM = 'manylinux_2_28'
 # Not needed on a plane host: an oracle of the tests, and what is for people.
 LEFT_OUT = frozenset({'csctl', 'clusterctl', 'kubeadm'})
-# What nothing imports on a plane host. Files count: a slow host unpacks a thousand in a second.
-NOT_FOR_HOSTS = ('bin', 'setuptools', '_distutils_hack', 'distutils-precedence.pth', '*/tests', '**/*.pyi')
+# What nothing imports on a plane host, whose times are UTC. Files count: a slow host unpacks a thousand in a second.
+NOT_FOR_HOSTS = ('bin', 'setuptools', '_distutils_hack', 'distutils-precedence.pth', 'tzdata', '*/tests', '**/*.pyi')
 # glibc systems on which the programs and the wheels exist.
 MACHINES = ('x86_64', 'aarch64')
 
@@ -111,7 +111,7 @@ def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:
         _strip(place)
         compiled(place, python)
 
-    key = _hash([b'packages 4', lock.read_bytes(), ' '.join(target).encode()])
+    key = _hash([b'packages 5', lock.read_bytes(), ' '.join(target).encode()])
     return _ensure(cache, f'packages-{python}-{machine}', key, fill)
 
 
