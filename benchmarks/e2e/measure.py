@@ -69,6 +69,14 @@ def records(run: Path) -> dict[str, Any]:
     return found
 
 
+def e2e(extent: str, run: Path) -> tuple[float, float]:
+    """Seconds of `make e2e`, and the share of all processors that worked meanwhile."""
+    began, work = time.monotonic(), worked()
+    call('make', 'e2e', E2E=extent, SANDBOX=NAME, RUN_DIR=str(run))
+    whole, work = time.monotonic() - began, worked() - work
+    return round(whole, 1), round(work / whole / (os.cpu_count() or 1), 2)
+
+
 def measure() -> dict[str, Any]:
     """Everything, with a sandbox of our own that is down again afterwards."""
     scs_sandbox = [ROOT / 'bin/scs-sandbox', '--name', NAME]
@@ -81,13 +89,9 @@ def measure() -> dict[str, Any]:
             found['sandbox_up_s'] = round(time.monotonic() - began, 1)
             found['sandbox_pss_mib'] = json.loads(call(*scs_sandbox, 'status', '--json'))['pss_mib']
             before = Counter(calls_by_service())
-            began = time.monotonic()
-            work, slow = worked(), speed()
-            began = time.monotonic()
-            call('make', 'e2e', E2E='infra', SANDBOX=NAME, RUN_DIR=str(run))
-            whole, work = time.monotonic() - began, worked() - work
-            found['e2e_in_running_sandbox_s'] = round(whole, 1)
-            found |= {'busy': round(work / whole / (os.cpu_count() or 1), 2), 'speed': [slow, speed()]}
+            slow = speed()
+            found['e2e_in_running_sandbox_s'], found['busy'] = e2e('infra', run)
+            found['speed'] = [slow, speed()]
             made = Counter(calls_by_service()) - before
             found['api_calls'] = {**made, 'all': made.total()}
             found |= records(run)
@@ -158,11 +162,8 @@ def measure_clusters(extent: str) -> dict[str, Any]:
         before = speed()
         peak = Peak()
         peak.start()
-        began, work = time.monotonic(), worked()
-        call('make', 'e2e', E2E=extent, SANDBOX=NAME, RUN_DIR=str(run))
-        whole, work = time.monotonic() - began, worked() - work
+        found['whole_s'], found['busy'] = e2e(extent, run)
         peak.over.set()
-        found |= {'whole_s': round(whole, 1), 'busy': round(work / whole / (os.cpu_count() or 1), 2)}
         memory = {'peak_pss_mib': peak.most(), 'deployed_pss_mib': peak.most(begin_of_specs(run))}
         return {**found, 'speed': [before, speed()], **memory, **records(run)}
 

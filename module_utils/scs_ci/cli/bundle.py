@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from ..core import shape
 from ..core.errors import UsageProblem
 from ..core.outcome import Exit
-from ..plane import bundle
+from ..plane import bundle, carrier
 from .common import add_json
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -69,10 +67,7 @@ def _installer(options: argparse.Namespace, found: Mapping[str, bundle.Bundle], 
         raise UsageProblem('cannot read', f'--have {options.have}', 'it is no such JSON', 'see --help') from None
     if all(made.name in names for made in found.values()) and command == bundle.command(place, found):
         return ''
-    directory = Path(tempfile.mkdtemp(prefix='.bundle-installer-', dir=cache))
-    try:
-        bundle.installer(directory / 'install.sh', options.script, place, found, names)
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return str(directory / 'install.sh')
+    with carrier.fresh('.bundle-installer-', cache) as directory:
+        made = directory / 'install.sh'
+        bundle.installer(made, options.script, place, found, names)
+    return str(made)

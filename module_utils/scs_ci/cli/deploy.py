@@ -15,6 +15,7 @@ import yaml
 
 from ..cloud import connect, failures
 from ..cloud.view import View
+from ..core import files
 from ..core.clock import SystemClock
 from ..core.errors import InfrastructureProblem, Problem, ToolProblem, UsageProblem
 from ..core.outcome import Exit
@@ -327,9 +328,5 @@ def _yaml(path: Path, what: str) -> dict[str, Any]:
 
 
 def _text(path: Path, what: str) -> str:
-    try:
+    with files.reading(path, what):
         return path.read_text(encoding='utf-8')
-    except OSError as error:
-        raise UsageProblem(
-            'cannot read', f'{what} {path}', error.strerror or str(error), 'name a readable file'
-        ) from error

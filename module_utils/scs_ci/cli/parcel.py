@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +42,11 @@ def run(options: argparse.Namespace) -> int:
     if not options.script:
         parcel.lay(contents, Path(options.place))
         return Exit.PASSED
-    directory = Path(tempfile.mkdtemp(prefix='scs-ci-parcel-'))
-    try:
-        with carrier.written(directory / 'parcel.sh', options.script, {'place': options.place}) as file:
+    with carrier.fresh('scs-ci-parcel-') as directory:
+        made = directory / 'parcel.sh'
+        with carrier.written(made, options.script, {'place': options.place}) as file:
             parcel.pack(contents, options.place, file)
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
-    print(directory / 'parcel.sh')
+    print(made)
     return Exit.PASSED
 
 

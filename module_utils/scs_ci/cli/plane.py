@@ -70,7 +70,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _up(plane: Plane, options: argparse.Namespace) -> int:
     """With --json one object: whether it was ready before, its status and, of a run, the record; also when it fails."""
     settings = _settings(options)
-    told: dict[str, Any] = {'ready_before': _ready(plane)}
+    told: dict[str, Any] = {'ready_before': _ready(plane)} if options.json else {}
     try:
         if options.run:
             return _recorded(plane, settings, options, told)

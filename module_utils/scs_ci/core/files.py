@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import ToolProblem
+from .errors import ToolProblem, UsageProblem
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
@@ -39,6 +41,17 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
     """JSON with sorted keys and a final newline: two equal values give equal bytes."""
     write_atomic(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + '\n', mode)
+
+
+@contextlib.contextmanager
+def reading(path: Path, what: str = 'file') -> Iterator[None]:
+    """While a file is read that the caller named; UsageProblem when it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageProblem(
+            'cannot read', f'{what} {path}', error.strerror or str(error), 'name a readable file'
+        ) from error
 
 
 def read_json(path: Path) -> Any:

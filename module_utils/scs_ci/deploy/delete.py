@@ -81,9 +81,9 @@ def nudge(api: Api, space: str, clock: Clock) -> list[str]:
     deleteServerRequeueDelay). A changed annotation is an event, upon which it looks at once.
     """
     machines = [m for m in api.list(OPENSTACK, 'OpenStackMachine', space) if m['metadata'].get('deletionTimestamp')]
-    servers = (
-        {name_of(server) for server in api.list(OPENSTACK_SERVERS, 'OpenStackServer', space)} if machines else set()
-    )
+    if not machines:
+        return []
+    servers = {name_of(server) for server in api.list(OPENSTACK_SERVERS, 'OpenStackServer', space)}
     done = [name_of(machine) for machine in machines if name_of(machine) not in servers]
     for name in done:
         api.annotate(OPENSTACK, 'OpenStackMachine', name, space, {NUDGED: f'{clock.monotonic():.3f}'})

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +31,17 @@ def head(script: str, variables: Mapping[str, str]) -> bytes:
     if len(text) > PAYLOAD:
         raise ValueError(f'a script with its variables has {len(text)} bytes, {PAYLOAD} is the limit')
     return text.ljust(PAYLOAD, b'\n')
+
+
+@contextlib.contextmanager
+def fresh(prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """A new directory, for its owner only, which is the caller's to remove; when the block fails it is gone."""
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    try:
+        yield directory
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -108,18 +108,13 @@ class Api:
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """The object, or None when it (or its kind) does not exist."""
-        try:
-            return self._do(
-                'get',
-                subject(kind, name, namespace),
-                api_version,
-                kind,
-                lambda r: self._client.get(r, name=name, namespace=namespace, _request_timeout=REQUEST_SECONDS),
-            )
-        except Refused as refused:
-            if refused.status == 404:
-                return None
-            raise
+        return self._if_there(
+            'get',
+            subject(kind, name, namespace),
+            api_version,
+            kind,
+            lambda r: self._client.get(r, name=name, namespace=namespace, _request_timeout=REQUEST_SECONDS),
+        )
 
     def list(
         self, api_version: str, kind: str, namespace: str | None = None, selector: str = '', fields: str = ''
@@ -144,45 +139,35 @@ class Api:
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
         """Ask for deletion in the background; False when there is nothing to delete. Does not wait for finalizers."""
         options = {'apiVersion': 'v1', 'kind': 'DeleteOptions', 'propagationPolicy': 'Background'}
-        try:
-            self._do(
-                'delete',
-                subject(kind, name, namespace),
-                api_version,
-                kind,
-                lambda r: self._client.delete(
-                    r, name=name, namespace=namespace, body=options, _request_timeout=REQUEST_SECONDS
-                ),
-            )
-        except Refused as refused:
-            if refused.status == 404:
-                return False
-            raise
-        return True
+        answer = self._if_there(
+            'delete',
+            subject(kind, name, namespace),
+            api_version,
+            kind,
+            lambda r: self._client.delete(
+                r, name=name, namespace=namespace, body=options, _request_timeout=REQUEST_SECONDS
+            ),
+        )
+        return answer is not None
 
     def annotate(self, api_version: str, kind: str, name: str, namespace: str, annotations: Mapping[str, str]) -> bool:
         """Set annotations of an object that exists; False when it does not."""
         body = {'metadata': {'annotations': dict(annotations)}}
-        try:
-            self._do(
-                'annotate',
-                subject(kind, name, namespace),
-                api_version,
-                kind,
-                lambda r: self._client.patch(
-                    r,
-                    body=body,
-                    name=name,
-                    namespace=namespace,
-                    content_type='application/merge-patch+json',
-                    _request_timeout=REQUEST_SECONDS,
-                ),
-            )
-        except Refused as refused:
-            if refused.status == 404:
-                return False
-            raise
-        return True
+        answer = self._if_there(
+            'annotate',
+            subject(kind, name, namespace),
+            api_version,
+            kind,
+            lambda r: self._client.patch(
+                r,
+                body=body,
+                name=name,
+                namespace=namespace,
+                content_type='application/merge-patch+json',
+                _request_timeout=REQUEST_SECONDS,
+            ),
+        )
+        return answer is not None
 
     def events(self, namespace: str, kind: str | None = None, name: str | None = None) -> Objects:
         """Events of a namespace, oldest first; about one kind or one object when asked."""
@@ -247,6 +232,15 @@ class Api:
         prefix = 'apis' if '/' in api_version else 'api'
         with self._lock:
             return self._client.resources.get(prefix=prefix, api_version=api_version, kind=kind)
+
+    def _if_there(self, verb: str, whom: str, api_version: str, kind: str, action: Any) -> dict[str, Any] | None:
+        """As _do(), but None when the object (or its kind) does not exist."""
+        try:
+            return self._do(verb, whom, api_version, kind, action)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
 
     def _do(self, verb: str, whom: str, api_version: str, kind: str, action: Any) -> dict[str, Any]:
         """One operation, repeated while the server is busy."""

@@ -123,13 +123,10 @@ def _entry(path: Path, cloud: str) -> dict[str, Any]:
     """Of a file like clouds.yaml; empty when it has none for the cloud."""
     import yaml
 
+    text = _bytes(path)
     try:
-        found: Any = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise UsageProblem(
-            'cannot read', f'file {path}', error.strerror or str(error), 'name a readable file'
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError):
+        found: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
         # what a parser says of a file with secrets may quote them
         raise UsageProblem('cannot read', f'file {path}', 'it is no YAML', 'correct it') from None
     for key in ('clouds', cloud):
@@ -153,12 +150,8 @@ def _yaml(content: Any) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
+    with files.reading(path):
         return path.read_bytes()
-    except OSError as error:
-        raise UsageProblem(
-            'cannot read', f'file {path}', error.strerror or str(error), 'name a readable file'
-        ) from error
 
 
 def _member(name: str, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
