@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import hashlib
+import importlib.util
 import os
 import shlex
 import shutil
@@ -111,7 +112,7 @@ def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:
         _strip(place)
         compiled(place, python)
 
-    key = _hash([b'packages 5', lock.read_bytes(), ' '.join(target).encode()])
+    key = _hash([b'packages 5', _magic(python), lock.read_bytes(), ' '.join(target).encode()])
     return _ensure(cache, f'packages-{python}-{machine}', key, fill)
 
 
@@ -135,7 +136,7 @@ def code(checkout: Path, python: str, cache: Path) -> Bundle:
         compiled(place, python)
 
     parts = [part for path in files for part in (str(path.relative_to(source)).encode(), path.read_bytes())]
-    return _ensure(cache, 'code', _hash([b'code 2', python.encode(), *parts]), fill)
+    return _ensure(cache, 'code', _hash([b'code 2', _magic(python), *parts]), fill)
 
 
 def compiled(place: Path, python: str) -> None:
@@ -144,12 +145,18 @@ def compiled(place: Path, python: str) -> None:
     The Kubernetes client has 700 modules, for which a slow host needs three seconds. Nobody compares the times of the
     files, which archives do not keep: nobody edits them, either. A file that does not compile is nobody's to import.
     """
-    if sys.implementation.cache_tag != f'cpython-{python.replace(".", "")}':
+    if not _magic(python):
         return
     command = [sys.executable, '-I', '-m', 'compileall', '-qq', '-j', '0', '--invalidation-mode', 'unchecked-hash']
     # not where this happens to be: equal content gives equal bytes
     command += ['-s', str(place), str(place)]
     process.run(command, timeout=COMPILE_SECONDS)
+
+
+def _magic(python: str) -> bytes:
+    """What byte code for this Python begins with; empty when ours is another one, which cannot make it."""
+    ours = sys.implementation.cache_tag == f'cpython-{python.replace(".", "")}'
+    return importlib.util.MAGIC_NUMBER if ours else b''
 
 
 def tools(directory: Path, cache: Path) -> Bundle:

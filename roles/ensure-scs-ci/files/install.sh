@@ -19,8 +19,11 @@ unpack() {
     mkdir -m 0755 "$new"
     tar --extract --gzip --no-same-owner --file "$new.tar.gz" --directory "$new"
     rm "$new.tar.gz"
-    # somebody else may have been faster
-    mv --no-target-directory "$new" "$target" 2>/dev/null || { [ -d "$target" ] && rm -rf "$new"; }
+    if [ -d "$target" ]; then # somebody else was faster
+        rm -rf "$new"
+    else
+        mv --no-target-directory "$new" "$target"
+    fi
 }
 
 while read -r name digest size; do
