@@ -64,6 +64,11 @@ def test_code_is_compiled_for_a_python_like_ours(checkout: Path, tmp_path: Path)
     assert compiled.read_bytes() == before
 
 
+def test_with_byte_code_it_has_another_name(checkout: Path, tmp_path: Path) -> None:
+    names_of = [bundle.code(checkout, python, tmp_path / 'cache').name for python in (OURS, OTHER)]
+    assert len(set(names_of)) == 2
+
+
 def test_equal_content_gives_equal_bytes(checkout: Path, tmp_path: Path) -> None:
     first, second = bundle.code(checkout, OURS, tmp_path / 'a'), bundle.code(checkout, OURS, tmp_path / 'b')
     assert (first.name, first.sha256) == (second.name, second.sha256)
