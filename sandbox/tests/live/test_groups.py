@@ -85,11 +85,11 @@ def limit_of(host: Host) -> int:
 
 
 def together(pid: int) -> set[int]:
-    """The processes of this host that share the process namespace of this one: all of a server, when it is its first."""
+    """The processes in the process namespace of this one: all of a server, when this is its first."""
     spaces = {}
     for path in Path('/proc').glob('[0-9]*/ns/pid'):
         with contextlib.suppress(OSError):  # it ended
-            spaces[int(path.parts[2])] = os.readlink(path)
+            spaces[int(path.parts[2])] = path.readlink()
     return {other for other, space in spaces.items() if space == spaces[pid]}
 
 
