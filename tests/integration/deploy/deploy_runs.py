@@ -67,9 +67,7 @@ class Run:
         for words in (['check', *run, *found], ['build', *run], ['publish', *run, *registry]):
             self.place.done(*words)
 
-    def deploy(
-        self, *more: str | Path, until: str = 'topology', patience: float = 0.5
-    ) -> subprocess.CompletedProcess[str]:
+    def deploy(self, *more: str | Path) -> subprocess.CompletedProcess[str]:
         files = ['--kubeconfig', self.place.state / 'kubeconfig', '--plane-logs', self.place.state / 'logs']
         # half of the usual patience: this plane is local and does nothing else
         return self.place.run(
@@ -78,9 +76,9 @@ class Run:
             self.directory,
             *files,
             '--until',
-            until,
+            'topology',
             '--patience',
-            str(patience),
+            '0.5',
             '--tools',
             self.tools,
             *more,

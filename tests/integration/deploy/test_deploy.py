@@ -53,8 +53,8 @@ def test_failing_patch_names_the_cluster_and_the_cause(new_run: NewRun) -> None:
     run = new_run()
     run.edit(f'{TEMPLATES}/cluster-class.yaml', 'path: /spec/template/spec/flavor', 'path: /spec/nowhere/flavor')
     run.publish(known=True)
-    # the class is refused at once, and waits only end because nothing gets better
-    assert run.deploy(patience=0.25).returncode == Exit.FAILED
+    # the patch fails at once, and the wait only ends because nothing gets better
+    assert run.deploy('--limit', 'Cluster=20').returncode == Exit.FAILED
     record = run.record()
     assert record['verdict'] == 'product'
     assert 'TopologyReconciled=False ReconcileFailed' in record['reason']
@@ -71,7 +71,8 @@ def test_release_that_is_not_in_the_registry(new_run: NewRun) -> None:
         f'{TEMPLATES}/openstack.yaml', '# What', '# whatever'
     )  # another hash: the operator keeps what it fetched once
     run.publish('another/repository')
-    assert run.deploy(patience=0.25).returncode == Exit.ERROR
+    # the operator is refused at once and tries again every 20 s
+    assert run.deploy('--limit', 'ClusterStackRelease=15').returncode == Exit.ERROR
     record = run.record()
     assert record['verdict'] == 'infrastructure'
     assert 'failed to download release assets' in record['reason']
