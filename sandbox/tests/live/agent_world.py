@@ -215,7 +215,7 @@ def start_agent(state: Path) -> subprocess.Popen[bytes]:
     agent = subprocess.Popen(
         [sys.executable, '-m', 'scs_sandbox.agent', str(state)], cwd=SANDBOX, stdin=subprocess.DEVNULL
     )
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while True:
         try:
             call(str(state / 'agent.sock'), 'status')
