@@ -33,11 +33,11 @@ LONGEST = (
     'tests/integration/cluster',
     'tests/integration/deploy',
     'tests/integration/cloud',
+    'tests/unit',
     'sandbox/tests/integration',
     'tests/integration/plane',
-    'sandbox/tests/live',
     'tests/integration/stack',
-    'tests/unit',
+    'sandbox/tests/live',
     'tests/integration/setup',
 )
 # Runs of pytest for two processors. One leaves a third of them idle, for tests wait for machines and controllers; with
