@@ -42,7 +42,7 @@ def memory(name: str, server: str) -> float:
     for pid in cgroups.processes(cgroups.groups(cgroups.host_layout(), name, identifier(server))):
         try:
             rollup = Path(f'/proc/{pid}/smaps_rollup').read_text()
-        except ProcessLookupError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
         total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith('Pss:'))
     return round(total / 1024, 1)
