@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -138,8 +140,17 @@ def place_of(host: Path) -> bundle.Place:
     return bundle.Place(str(host / 'prefix'), str(host / 'bin'), str(host / 'own'))
 
 
-def install(script: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(['/bin/sh', script], capture_output=True, text=True, timeout=60, check=False)
+def install(script: Path, programs: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """programs: a directory with programs that the installer finds before the real ones."""
+    env = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}'} if programs else None
+    return subprocess.run(['/bin/sh', script], capture_output=True, text=True, timeout=60, check=False, env=env)
+
+
+def program(directory: Path, name: str, script: str) -> Path:
+    directory.mkdir()
+    (directory / name).write_text(f'#!/bin/sh\n{script}\n')
+    (directory / name).chmod(0o755)
+    return directory
 
 
 @pytest.fixture
@@ -180,8 +191,39 @@ def test_an_installer_that_was_damaged_installs_nothing(bundles: dict[str, bundl
     script.write_bytes(script.read_bytes()[:-10])
     done = install(script)
     assert done.returncode == 3
-    assert 'cannot use archive' in done.stderr
+    assert 'sha256 of archive' in done.stderr
     assert 'next: run it again' in done.stderr
     # the first archive is whole; the second one and the command, which needs both, are not there
     assert [path.name for path in Path(place.prefix).iterdir()] == [bundles['packages'].name]
     assert not Path(place.bin, 'scs-ci').exists()
+
+
+def test_two_may_install_at_once(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    """The second one comes and goes while the first one unpacks."""
+    place, script = place_of(tmp_path / 'host'), tmp_path / 'i.sh'
+    bundle.installer(script, INSTALL, place, bundles, ())
+    second = f'mkdir {tmp_path}/begun 2>/dev/null && {{ /bin/sh {script} || exit; }}'
+    done = install(script, program(tmp_path / 'programs', 'tar', f'{second}\nexec {shutil.which("tar")} "$@"'))
+    assert (done.returncode, done.stderr) == (0, '')
+    assert sorted(path.name for path in Path(place.prefix).iterdir()) == sorted(b.name for b in bundles.values())
+    assert [path.name for path in Path(place.bin).iterdir()] == ['scs-ci']
+
+
+def test_an_installer_that_fails_says_so_and_leaves_nothing(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    place = place_of(tmp_path / 'host')
+    bundle.installer(tmp_path / 'i.sh', INSTALL, place, bundles, ())
+    told = 'seq 1000\necho tar: x: No space left on device\nexit 2'
+    done = install(tmp_path / 'i.sh', program(tmp_path / 'programs', 'tar', told))
+    assert done.returncode == 3
+    assert done.stderr.startswith('cannot install scs-ci on ')
+    assert f' in {place.prefix} and {place.bin}: 1000\ntar: x: No space left on device; next: free ' in done.stderr
+    assert list(Path(place.prefix).iterdir()) == []
+
+
+def test_what_a_killed_installer_left_is_removed(bundles: dict[str, bundle.Bundle], tmp_path: Path) -> None:
+    place = place_of(tmp_path / 'host')
+    (Path(place.prefix) / '.new-999999999' / 'content').mkdir(parents=True)
+    (Path(place.prefix) / f'.new-{os.getpid()}').mkdir()
+    bundle.installer(tmp_path / 'i.sh', INSTALL, place, bundles, ())
+    assert install(tmp_path / 'i.sh').returncode == 0
+    assert [path.name for path in Path(place.prefix).glob('.new-*')] == [f'.new-{os.getpid()}']
