@@ -163,6 +163,36 @@ def test_what_is_wrong_is_said_and_nothing_stays(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.fixture
+def script(contents: parcel.Contents, files: Path, tmp_path: Path) -> Path:
+    """Brings the run to host/place."""
+    packed = call(command(contents, files, tmp_path / 'host' / 'place'), json.dumps(contents.variables), tmp_path)
+    assert packed.returncode == 0, packed.stderr
+    return Path(packed.stdout.strip())
+
+
+def test_what_is_no_longer_in_a_tree_is_not_on_the_host_either(script: Path, tmp_path: Path) -> None:
+    """The place of a run that goes on still has what was brought to it before."""
+    place = tmp_path / 'host' / 'place'
+    for name in ('run/stages/preflight.json', 'checkout/link/stale', 'charts/stale'):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text('')
+    done = call(['/bin/sh', script], '', tmp_path)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert (place / 'checkout/link').readlink() == Path('stack')
+    assert not list(place.rglob('stale'))
+    assert (place / 'run/stages/preflight.json').is_file()
+
+
+def test_a_parcel_that_does_not_get_there_whole_leaves_no_secret(script: Path, tmp_path: Path) -> None:
+    script.write_bytes(script.read_bytes()[:-20])
+    done = call(['/bin/sh', script], '', tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f'cannot bring the run to {tmp_path}/host/place on ')
+    assert 'next: ' in done.stderr
+    assert [path.name for path in (tmp_path / 'host' / 'place').iterdir() if path.name != 'waivers.yaml'] == ['run']
+
+
 def test_a_run_without_a_plan_is_no_run(contents: parcel.Contents, files: Path, tmp_path: Path) -> None:
     (contents.run / 'plan.json').unlink()
     temporary = tmp_path / 'tmp'
