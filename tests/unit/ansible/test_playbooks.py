@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scs_ci.core.records import RunInfo
+from scs_ci.core.run import RunDirectory
+
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = sorted(path.name for path in (ROOT / 'playbooks').glob('*.yaml'))
 MODULES = sorted(path.stem for path in (ROOT / 'library').glob('*.py'))
@@ -70,6 +73,39 @@ def test_without_a_cloud_the_playbook_says_what_to_do(programs: Path) -> None:
     assert done.returncode == 2
     assert 'next: give -e cloud=<name in clouds.yaml>' in done.stdout + done.stderr
     assert 'Traceback' not in done.stdout + done.stderr
+
+
+UNREACHABLE = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Bring the run
+      ansible.builtin.import_role: {{name: push-run}}
+      vars:
+        push_run_dir: {files}/run
+        push_run_cloud: mine
+        push_run_clouds_file: {files}/clouds.yaml
+        push_run_checkout: {files}/checkout
+"""
+
+
+@pytest.mark.integration
+def test_no_credential_stays_where_the_plane_host_is_out_of_reach(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = '2026-11-28T00:00:00Z'
+    RunDirectory.create(tmp_path / 'run', RunInfo('run-one', 'tests', time, time, 'e2e', '/c', 'abc', 'mine'))
+    for name in ('run/plan.json', 'run/progress.log', 'run/stages/discover.json', 'checkout/a', 'tmp/a'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{}')
+    (tmp_path / 'clouds.yaml').write_text('clouds: {mine: {auth: {password: p}}}')
+    (tmp_path / 'play.yaml').write_text(UNREACHABLE.format(files=tmp_path))
+    (tmp_path / 'hosts').write_text('far ansible_host=127.0.0.1 ansible_port=1\n')  # nobody listens there
+    monkeypatch.setenv('TMPDIR', str(tmp_path / 'tmp'))
+    done = run(programs, 'ansible-playbook', '-i', str(tmp_path / 'hosts'), str(tmp_path / 'play.yaml'))
+    assert 'cannot reach far: ' in done.stdout + done.stderr
+    assert 'next: look at its console' in done.stdout + done.stderr
+    assert list((tmp_path / 'tmp').glob('scs-ci-parcel-*')) == []
 
 
 @pytest.mark.unit

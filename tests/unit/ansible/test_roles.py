@@ -98,6 +98,7 @@ def test_every_task_has_a_name_and_modules_are_fully_named(role: Path) -> None:
         'retries',
         'delay',
         'args',
+        'ignore_unreachable',
         'notify',
         'async',
     }
@@ -127,6 +128,14 @@ def test_failures_that_are_let_through_have_a_reason(role: Path) -> None:
         for part in file.read_text(encoding='utf-8').split('- name: ')[1:]:
             if 'failed_when: false' in part:
                 assert '# ' in part, f'{file}: {part.splitlines()[0]}'
+
+
+def test_a_script_that_carries_something_does_not_stay_and_needs_nothing_executable(role: Path) -> None:
+    """After an unreachable host Ansible skips `always`, too, unless that is ignored; noexec is for programs only."""
+    for task in tasks(role):
+        if 'ansible.builtin.script' in task:
+            assert task['ansible.builtin.script'].get('executable') == '/bin/sh', task['name']
+            assert task.get('ignore_unreachable') is True, task['name']
 
 
 def test_credentials_are_never_logged() -> None:
