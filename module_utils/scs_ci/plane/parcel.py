@@ -3,7 +3,7 @@
 On another host it lies in one directory:
 
     run/               run.json, plan.json, stages/, progress.log
-    checkout/, next/   cluster stacks, without their history
+    checkout/, next/   cluster stacks, without their history and without clouds.yaml
     charts/, proxy-ca.pem, variables.yaml, waivers.yaml, baseline.json
     secret/            clouds.yaml and ca.pem; the directory has mode 0700
 
@@ -30,7 +30,8 @@ COPIES = {'proxy_ca': ('proxy-ca.pem', 0o644), 'waivers': ('waivers.yaml', 0o644
 # What may hold secrets is for its owner.
 PRIVATE = 0o600
 COMPRESSION = 1  # a parcel goes over a network once
-HISTORY = '.git'
+# At the top of a tree: its history, and the files in which openstacksdk finds all clouds of who works there.
+LEFT_OUT = frozenset({'.git', *(f'{name}.{end}' for name in ('clouds', 'secure') for end in ('yaml', 'yml', 'json'))})
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def pack(contents: Contents, root: str, file: BinaryIO) -> None:
         for name in ('checkout', 'next', 'charts'):
             tree = getattr(contents, name)
             if tree:
-                tar.add(tree.resolve(), name, filter=_without_history)
+                tar.add(tree.resolve(), name, filter=_kept)
 
 
 def check(contents: Contents) -> None:
@@ -160,6 +161,6 @@ def _member(name: str, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarI
     return member
 
 
-def _without_history(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    parts = member.name.split('/')
-    return None if len(parts) > 1 and parts[1] == HISTORY else member
+def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    _, *below = member.name.split('/')
+    return None if len(below) == 1 and below[0] in LEFT_OUT else member

@@ -53,6 +53,9 @@ def contents(files: Path) -> parcel.Contents:
         (checkout / name).write_text(name)
     (checkout / 'link').symlink_to('stack')
     (files / 'ca.pem').write_text('CA of the cloud')
+    for name in ('clouds.yaml', 'secure.yml'):  # of somebody who works in the checkout
+        (checkout / name).write_text(SECRET)
+    (checkout / 'stack/clouds.yaml').write_text('a template')
     (files / 'waivers.yaml').write_text('waivers: []')
     entry = {**CLOUDS['clouds']['mine'], 'cacert': str(files / 'ca.pem')}
     return parcel.Contents(
@@ -123,7 +126,8 @@ def test_for_another_host_everything_is_in_one_file(contents: parcel.Contents, f
     done = call(['/bin/sh', script], '', temporary)
     assert (done.returncode, done.stderr) == (0, '')
     found = sorted(str(path.relative_to(place)) for path in place.rglob('*') if not path.is_dir() or path.is_symlink())
-    tree = ['link', 'stack/.git/config', 'stack/Chart.yaml']  # only the checkout's own history is left out
+    # only at the top of a tree something is left out
+    tree = ['link', 'stack/.git/config', 'stack/Chart.yaml', 'stack/clouds.yaml']
     trees = [f'{name}/{file}' for name in ('checkout', 'next') for file in tree]
     of_the_run = ['run/plan.json', 'run/progress.log', 'run/run.json', 'run/stages/discover.json']
     assert found == sorted([*trees, *of_the_run, 'secret/clouds.yaml', 'variables.yaml', 'waivers.yaml'])
