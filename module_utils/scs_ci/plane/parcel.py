@@ -127,7 +127,7 @@ def _entry(path: Path, cloud: str) -> dict[str, Any]:
     text = _bytes(path)
     try:
         found: Any = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # 2026-13-45 is an impossible date
         # what a parser says of a file with secrets may quote them
         raise UsageProblem('cannot read', f'file {path}', 'it is no YAML', 'correct it') from None
     for key in ('clouds', cloud):

@@ -86,8 +86,9 @@ def test_an_unknown_cloud(files: Path) -> None:
         entry(files, 'nowhere')
 
 
-def test_a_broken_file_is_not_quoted(files: Path) -> None:
-    (files / 'secure.yaml').write_text(f'clouds: [{SECRET}: ')
+@pytest.mark.parametrize('text', [f'clouds: [{SECRET}: ', f'clouds: !!int {SECRET}', 'clouds: 2026-13-45'])
+def test_a_broken_file_is_not_quoted(files: Path, text: str) -> None:
+    (files / 'secure.yaml').write_text(text)
     with pytest.raises(UsageProblem, match='secure.yaml: it is no YAML') as told:
         entry(files, 'mine')
     assert SECRET not in str(told.value)
