@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         made = directory / 'parcel.sh'
         with carrier.written(made, options.script, {'place': options.place}) as file:
             parcel.pack(contents, options.place, file)
-    print(made)
+        print(made, flush=True)  # it must not stay where nobody hears of it
     return Exit.PASSED
 
 

@@ -180,6 +180,18 @@ def test_what_is_no_longer_in_a_tree_is_not_on_the_host_either(script: Path, tmp
     """The place of a run that goes on still has what was brought to it before."""
     place = tmp_path / 'host' / 'place'
     for name in ('run/stages/preflight.json', 'checkout/link/stale', 'charts/stale'):
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no device that is full')
+def test_a_parcel_nobody_hears_of_does_not_stay(contents: parcel.Contents, files: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / 'tmp'
+    temporary.mkdir()
+    env = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), 'TMPDIR': str(temporary)}
+    with Path('/dev/full').open('w') as full:
+        words = command(contents, files, tmp_path / 'place')
+        done = subprocess.run(words, input=b'{}', stdout=full, stderr=subprocess.PIPE, timeout=60, env=env, check=False)
+    assert done.returncode == 3, done.stderr
+    assert list(temporary.iterdir()) == []
+
+
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text('')
     done = call(['/bin/sh', script], '', tmp_path)
