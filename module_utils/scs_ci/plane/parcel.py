@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..core import files
-from ..core.errors import UsageProblem
+from ..core.errors import ToolProblem, UsageProblem
 
-SECRET, CLOUDS, CA = 'secret', 'clouds.yaml', 'ca.pem'
+SECRET, CLOUDS, CA, VARIABLES = 'secret', 'clouds.yaml', 'ca.pem', 'variables.yaml'
 OF_A_RUN = ('run.json', 'plan.json', 'stages', 'progress.log')
 # Small files: name in the parcel, and its mode.
 COPIES = {'proxy_ca': ('proxy-ca.pem', 0o644), 'waivers': ('waivers.yaml', 0o644), 'baseline': ('baseline.json', 0o644)}
@@ -73,7 +74,7 @@ def written(contents: Contents, root: str) -> Iterator[tuple[str, bytes, int]]:
         clouds['cacert'] = f'{root}/{SECRET}/{CA}'
         yield f'{SECRET}/{CA}', _bytes(Path(authority).expanduser()), PRIVATE
     yield f'{SECRET}/{CLOUDS}', _yaml({'clouds': {contents.cloud: clouds}}), PRIVATE
-    yield 'variables.yaml', _yaml(contents.variables), PRIVATE
+    yield VARIABLES, _yaml(contents.variables), PRIVATE
     for attribute, (name, mode) in COPIES.items():
         path = getattr(contents, attribute)
         if path:
@@ -83,11 +84,15 @@ def written(contents: Contents, root: str) -> Iterator[tuple[str, bytes, int]]:
 def lay(contents: Contents, root: Path) -> None:
     """Onto this machine, where everything else is already."""
     check(contents)
-    for name, content, mode in written(contents, str(root)):
-        (root / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files.write_atomic(root / name, content, mode)
     for place in (root, root / SECRET):
-        place.chmod(0o700)
+        _private(place)
+    try:
+        for name, content, mode in written(contents, str(root)):
+            files.write_atomic(root / name, content, mode)
+    except BaseException:  # nothing is removed later of a run that did not get here whole
+        shutil.rmtree(root / SECRET, ignore_errors=True)
+        (root / VARIABLES).unlink(missing_ok=True)
+        raise
 
 
 def pack(contents: Contents, root: str, file: BinaryIO) -> None:
@@ -118,6 +123,17 @@ def check(contents: Contents) -> None:
         path = getattr(contents, name)
         if path and not path.is_dir():
             raise UsageProblem('cannot read', f'{title} {path}', 'no such directory', f'correct -e {variable}')
+
+
+def _private(place: Path) -> None:
+    """A directory for its owner only."""
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.chmod(0o700)
+    except OSError as error:
+        raise ToolProblem(
+            'cannot make', f'directory {place}', error.strerror or str(error), 'fix permissions, or set push_run_base'
+        ) from error
 
 
 def _entry(path: Path, cloud: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scs_ci.core.errors import UsageProblem
+from scs_ci.core.errors import ToolProblem, UsageProblem
 from scs_ci.core.records import RunInfo
 from scs_ci.core.run import RunDirectory
 from scs_ci.plane import parcel
@@ -52,10 +53,10 @@ def contents(files: Path) -> parcel.Contents:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(name)
     (checkout / 'link').symlink_to('stack')
-    (files / 'ca.pem').write_text('CA of the cloud')
     for name in ('clouds.yaml', 'secure.yml'):  # of somebody who works in the checkout
         (checkout / name).write_text(SECRET)
     (checkout / 'stack/clouds.yaml').write_text('a template')
+    (files / 'ca.pem').write_text('CA of the cloud')
     (files / 'waivers.yaml').write_text('waivers: []')
     entry = {**CLOUDS['clouds']['mine'], 'cacert': str(files / 'ca.pem')}
     return parcel.Contents(
@@ -103,6 +104,17 @@ def test_on_the_controller_only_what_is_written_for_the_run(contents: parcel.Con
     assert place.stat().st_mode & 0o777 == 0o700
     cloud = yaml.safe_load((place / 'secret/clouds.yaml').read_text())['clouds']
     assert cloud == {'mine': {**contents.entry, 'cacert': f'{place}/secret/ca.pem'}}
+
+
+def test_what_cannot_be_written_whole_leaves_no_secret(contents: parcel.Contents, tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match='cannot read file .*gone'):
+        parcel.lay(dataclasses.replace(contents, baseline=tmp_path / 'gone'), tmp_path / 'place')
+    assert [path.name for path in (tmp_path / 'place').iterdir()] == ['waivers.yaml']
+
+
+def test_a_place_that_cannot_be_made(contents: parcel.Contents, files: Path) -> None:
+    with pytest.raises(ToolProblem, match=r'cannot make directory .*ca.pem/place: Not a directory\n  next: '):
+        parcel.lay(contents, files / 'ca.pem' / 'place')
 
 
 def command(contents: parcel.Contents, files: Path, place: Path) -> list[str | Path]:
@@ -168,18 +180,6 @@ def test_what_is_wrong_is_said_and_nothing_stays(
     assert list(temporary.iterdir()) == []
 
 
-@pytest.fixture
-def script(contents: parcel.Contents, files: Path, tmp_path: Path) -> Path:
-    """Brings the run to host/place."""
-    packed = call(command(contents, files, tmp_path / 'host' / 'place'), json.dumps(contents.variables), tmp_path)
-    assert packed.returncode == 0, packed.stderr
-    return Path(packed.stdout.strip())
-
-
-def test_what_is_no_longer_in_a_tree_is_not_on_the_host_either(script: Path, tmp_path: Path) -> None:
-    """The place of a run that goes on still has what was brought to it before."""
-    place = tmp_path / 'host' / 'place'
-    for name in ('run/stages/preflight.json', 'checkout/link/stale', 'charts/stale'):
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='no device that is full')
 def test_a_parcel_nobody_hears_of_does_not_stay(contents: parcel.Contents, files: Path, tmp_path: Path) -> None:
     temporary = tmp_path / 'tmp'
@@ -192,6 +192,18 @@ def test_a_parcel_nobody_hears_of_does_not_stay(contents: parcel.Contents, files
     assert list(temporary.iterdir()) == []
 
 
+@pytest.fixture
+def script(contents: parcel.Contents, files: Path, tmp_path: Path) -> Path:
+    """Brings the run to host/place."""
+    packed = call(command(contents, files, tmp_path / 'host' / 'place'), json.dumps(contents.variables), tmp_path)
+    assert packed.returncode == 0, packed.stderr
+    return Path(packed.stdout.strip())
+
+
+def test_what_is_no_longer_in_a_tree_is_not_on_the_host_either(script: Path, tmp_path: Path) -> None:
+    """The place of a run that goes on still has what was brought to it before."""
+    place = tmp_path / 'host' / 'place'
+    for name in ('run/stages/preflight.json', 'checkout/link/stale', 'charts/stale'):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text('')
     done = call(['/bin/sh', script], '', tmp_path)
