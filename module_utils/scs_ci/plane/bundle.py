@@ -63,7 +63,8 @@ def command(place: Place, bundles: Mapping[str, Bundle]) -> str:
 # scs-ci of the checkout under test; written by the role ensure-scs-ci.
 place={shlex.quote(place.prefix)}
 PYTHONPATH=$place/{bundles['code'].name}:$place/{bundles['packages'].name}
-SCS_CI_TOOLS=${{SCS_CI_TOOLS:-{tools}}}
+tools={shlex.quote(tools)}
+SCS_CI_TOOLS=${{SCS_CI_TOOLS:-$tools}}
 export PYTHONPATH SCS_CI_TOOLS
 # -P: a module in the working directory, which may be the checkout under test, must not replace one of ours
 exec python3 -P -m scs_ci "$@"

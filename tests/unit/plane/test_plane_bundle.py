@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.unit
 INSTALL = Path(__file__).resolve().parents[3] / 'roles/ensure-scs-ci/files/install.sh'
 OURS = f'{sys.version_info.major}.{sys.version_info.minor}'
 OTHER = '2.7'  # whose byte code we cannot make
+MAIN = """
+import os, sys
+print(os.environ['SCS_CI_TOOLS'] if 'tools' in sys.argv else sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -137,7 +142,20 @@ def test_a_failed_bundle_leaves_nothing(checkout: Path, tmp_path: Path, monkeypa
 
 
 def place_of(host: Path) -> bundle.Place:
-    return bundle.Place(str(host / 'prefix'), str(host / 'bin'), str(host / 'own'))
+    return bundle.Place(str(host / 'prefix'), str(host / 'bin'), str(host / "my } $HOME own's"))
+
+
+def tools_of(command: Path, env: Mapping[str, str]) -> str:
+    """Where the command finds the programs."""
+    shown = subprocess.run(
+        [command, 'tools'],
+        env={'PATH': os.environ['PATH'], **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return shown.stdout.rstrip('\n')
 
 
 def install(script: Path, programs: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -159,7 +177,7 @@ def bundles(checkout: Path, tmp_path: Path) -> dict[str, bundle.Bundle]:
     other = tmp_path / 'other'
     (other / 'module_utils/scs_ci').mkdir(parents=True)
     (other / 'module_utils/scs_ci/__init__.py').write_text('')
-    (other / 'module_utils/scs_ci/__main__.py').write_text('import sys\nprint(sys.argv[1:])\n')
+    (other / 'module_utils/scs_ci/__main__.py').write_text(MAIN)
     cache = tmp_path / 'cache'
     return {'packages': bundle.code(checkout, OURS, cache), 'code': bundle.code(other, OURS, cache)}
 
@@ -191,6 +209,8 @@ def test_an_installer_that_was_damaged_installs_nothing(bundles: dict[str, bundl
     script.write_bytes(script.read_bytes()[:-10])
     done = install(script)
     assert done.returncode == 3
+    assert tools_of(command, {}) == place.tools
+    assert tools_of(command, {'SCS_CI_TOOLS': '/else where'}) == '/else where'
     assert 'sha256 of archive' in done.stderr
     assert 'next: run it again' in done.stderr
     # the first archive is whole; the second one and the command, which needs both, are not there
