@@ -127,16 +127,19 @@ def _strip(place: Path) -> None:
 def code(checkout: Path, python: str, cache: Path) -> Bundle:
     """The package scs_ci of the checkout under test, for the host's Python ('3.11')."""
     source = checkout / 'module_utils' / 'scs_ci'
-    files = sorted(path for path in source.rglob('*.py') if path.is_file())
+    # read once: what somebody writes meanwhile must not get the name of what was there before
+    files = {
+        str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob('*.py')) if path.is_file()
+    }
 
     def fill(place: Path) -> None:
-        for path in files:
-            target = place / 'scs_ci' / path.relative_to(source)
+        for name, content in files.items():
+            target = place / 'scs_ci' / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            target.write_bytes(content)
         compiled(place, python)
 
-    parts = [part for path in files for part in (str(path.relative_to(source)).encode(), path.read_bytes())]
+    parts = [part for name, content in files.items() for part in (name.encode(), content)]
     return _ensure(cache, 'code', _hash([b'code 2', _magic(python), *parts]), fill)
 
 

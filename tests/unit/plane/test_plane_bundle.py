@@ -21,11 +21,11 @@ pytestmark = pytest.mark.unit
 
 INSTALL = Path(__file__).resolve().parents[3] / 'roles/ensure-scs-ci/files/install.sh'
 OURS = f'{sys.version_info.major}.{sys.version_info.minor}'
-OTHER = '2.7'  # whose byte code we cannot make
 MAIN = """
 import os, sys
 print(os.environ['SCS_CI_TOOLS'] if 'tools' in sys.argv else sys.argv[1:])
 """
+OTHER = '2.7'  # whose byte code we cannot make
 
 
 @pytest.fixture
@@ -93,6 +93,23 @@ def test_changed_code_has_another_name(checkout: Path, tmp_path: Path) -> None:
     first = bundle.code(checkout, OTHER, tmp_path / 'cache')
     (checkout / 'module_utils/scs_ci/core/__init__.py').write_text('x = 2\n')
     assert bundle.code(checkout, OTHER, tmp_path / 'cache').name != first.name
+
+
+def test_what_is_written_meanwhile_does_not_get_the_name_of_what_was_there(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = checkout / 'module_utils/scs_ci/core/__init__.py'
+    ensure = bundle._ensure
+
+    def late(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> bundle.Bundle:
+        module.write_text('x = 2\n')
+        return ensure(cache, kind, key, fill)
+
+    monkeypatch.setattr(bundle, '_ensure', late)
+    with tarfile.open(bundle.code(checkout, OTHER, tmp_path / 'cache').path) as tar:
+        member = tar.extractfile('scs_ci/core/__init__.py')
+        assert member
+        assert member.read() == b'x = 1\n'
 
 
 def test_tools(tmp_path: Path) -> None:
@@ -191,6 +208,8 @@ def test_an_installer_unpacks_and_writes_the_command(bundles: dict[str, bundle.B
     command = Path(place.bin, 'scs-ci')
     assert command.read_text() == bundle.command(place, bundles)
     assert command.stat().st_mode & 0o777 == 0o755
+    assert tools_of(command, {}) == place.tools
+    assert tools_of(command, {'SCS_CI_TOOLS': '/else where'}) == '/else where'
     shown = subprocess.run([command, 'a', 'b c'], capture_output=True, text=True, timeout=60, check=True)
     assert shown.stdout == "['a', 'b c']\n"
 
@@ -209,8 +228,6 @@ def test_an_installer_that_was_damaged_installs_nothing(bundles: dict[str, bundl
     script.write_bytes(script.read_bytes()[:-10])
     done = install(script)
     assert done.returncode == 3
-    assert tools_of(command, {}) == place.tools
-    assert tools_of(command, {'SCS_CI_TOOLS': '/else where'}) == '/else where'
     assert 'sha256 of archive' in done.stderr
     assert 'next: run it again' in done.stderr
     # the first archive is whole; the second one and the command, which needs both, are not there
