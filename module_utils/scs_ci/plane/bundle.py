@@ -5,6 +5,7 @@ Runs on the controller and imports the standard library only: a Zuul executor ha
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -15,7 +16,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def installer(target: Path, script: Path, place: Place, bundles: Mapping[str, Bu
 
 def cache_root() -> Path:
     """Directory of everything that can be made again."""
-    return Path(caching.directory(os.environ))
+    found = Path(caching.directory(os.environ))
+    if not found.is_absolute():
+        raise UsageProblem('cannot find', 'the cache', f'{found} is no absolute path', 'set XDG_CACHE_HOME or HOME')
+    return found
 
 
 def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:
@@ -128,9 +132,9 @@ def code(checkout: Path, python: str, cache: Path) -> Bundle:
     """The package scs_ci of the checkout under test, for the host's Python ('3.11')."""
     source = checkout / 'module_utils' / 'scs_ci'
     # read once: what somebody writes meanwhile must not get the name of what was there before
-    files = {
-        str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob('*.py')) if path.is_file()
-    }
+    with _told(f'archive of {source}'):
+        found = sorted(path for path in source.rglob('*.py') if path.is_file())
+        files = {str(path.relative_to(source)): path.read_bytes() for path in found}
 
     def fill(place: Path) -> None:
         for name, content in files.items():
@@ -176,28 +180,50 @@ def tools(directory: Path, cache: Path) -> Bundle:
         shutil.copytree(directory / 'manifests-src', place / 'manifests-src', symlinks=False)
         shutil.copyfile(directory / 'versions.json', place / 'versions.json')
 
-    sizes = [f'{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}'.encode() for path in programs]
-    return _ensure(cache, 'tools', _hash([b'tools 1', str(directory).encode(), *sizes]), fill)
+    others = [directory / 'versions.json', *sorted((directory / 'manifests-src').rglob('*'))]
+    with _told(f'archive of {directory}'):
+        stats = [(path.relative_to(directory), path.stat()) for path in [*programs, *others]]
+    sizes = [f'{name} {stat.st_size} {stat.st_mtime_ns}'.encode() for name, stat in stats]
+    return _ensure(cache, 'tools', _hash([b'tools 2', str(directory).encode(), *sizes]), fill)
 
 
 def _ensure(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> Bundle:
     """The archive in the cache; made in a sibling under a lock and renamed, so that nobody sees half of one."""
     entry = cache / f'bundle-{kind}-{key}'
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f'.bundle-{kind}.lock').open('w') as lock:
-        # Without a limit of its own: the holder's work is bounded, and its lock vanishes with it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not entry.is_dir():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=f'.bundle-{kind}-') as temporary:
-                content, made = Path(temporary, 'content'), Path(temporary, 'made')
-                content.mkdir()
-                made.mkdir()
-                fill(content)
-                pack(content, made / ARCHIVE)
-                (made / 'sha256').write_text(_file_hash(made / ARCHIVE))
-                made.rename(entry)
-        os.utime(entry)  # when it was last used: the set-up removes what is not
+    with _told(f'archive of {kind} in {cache}'):
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / f'.bundle-{kind}.lock').open('w') as lock:
+            # Without a limit of its own: the holder's work is bounded, and its lock vanishes with it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not entry.is_dir():
+                _make(entry, f'.bundle-{kind}-', fill)
+            os.utime(entry)  # when it was last used: the set-up removes what is not
     return Bundle(f'{kind}-{key}', str(entry / ARCHIVE), (entry / 'sha256').read_text())
+
+
+def _make(entry: Path, prefix: str, fill: Callable[[Path], None]) -> None:
+    """Under the lock of the prefix: what begins with it is of processes that were killed."""
+    for left in entry.parent.glob(f'{prefix}*'):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(dir=entry.parent, prefix=prefix) as temporary:
+        content, made = Path(temporary, 'content'), Path(temporary, 'made')
+        content.mkdir()
+        made.mkdir()
+        fill(content)
+        pack(content, made / ARCHIVE)
+        (made / 'sha256').write_text(_file_hash(made / ARCHIVE))
+        made.rename(entry)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What of the file system goes wrong is a ToolProblem."""
+    try:
+        yield
+    except OSError as error:
+        answer = ': '.join(filter(None, (str(error.filename or ''), error.strerror or str(error))))
+        advice = 'make it readable, free disk space or set XDG_CACHE_HOME, run it again'
+        raise ToolProblem('cannot make', what, answer, advice) from error
 
 
 def pack(source: Path, archive: Path) -> None:

@@ -36,7 +36,15 @@ def head(script: str, variables: Mapping[str, str]) -> bytes:
 @contextlib.contextmanager
 def fresh(prefix: str, place: Path | None = None) -> Iterator[Path]:
     """A new directory, for its owner only, which is the caller's to remove; when the block fails it is gone."""
-    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    try:
+        directory = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    except OSError as error:
+        raise ToolProblem(
+            'cannot make a directory in',
+            str(place or 'TMPDIR'),
+            error.strerror or str(error),
+            'free disk space or fix permissions, or set TMPDIR',
+        ) from error
     try:
         yield directory
     except BaseException:

@@ -38,3 +38,11 @@ def test_it_is_for_its_owner_only_and_replaces_nothing(tmp_path: Path) -> None:
 def test_a_script_that_is_too_long_is_not_cut() -> None:
     with pytest.raises(ValueError, match='8192 is the limit'):
         carrier.head('x' * carrier.PAYLOAD, {})
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ToolProblem, match='cannot make a directory in .*/gone: No such file or directory\n  next: '),
+        carrier.fresh('x', tmp_path / 'gone'),
+    ):
+        pass

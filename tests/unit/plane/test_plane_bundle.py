@@ -112,7 +112,8 @@ def test_what_is_written_meanwhile_does_not_get_the_name_of_what_was_there(
         assert member.read() == b'x = 1\n'
 
 
-def test_tools(tmp_path: Path) -> None:
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
     tools = tmp_path / 'tools'
     (tools / 'bin').mkdir(parents=True)
     (tools / 'manifests-src' / 'capi').mkdir(parents=True)
@@ -121,6 +122,42 @@ def test_tools(tmp_path: Path) -> None:
     for name in ('etcd', 'csctl'):
         (tools / 'bin' / name).write_bytes(b'\x7fELF')
         (tools / 'bin' / name).chmod(0o755)
+    return tools
+
+
+@pytest.mark.parametrize('name', ['versions.json', 'manifests-src/capi/a.yaml', 'bin/etcd'])
+def test_other_tools_have_another_name(tools: Path, tmp_path: Path, name: str) -> None:
+    before = bundle.tools(tools, tmp_path / 'cache').name
+    (tools / name).write_text('of another version')
+    assert bundle.tools(tools, tmp_path / 'cache').name != before
+
+
+def test_tools_without_versions(tools: Path, tmp_path: Path) -> None:
+    (tools / 'versions.json').unlink()
+    with pytest.raises(ToolProblem, match=r'cannot make archive of .*: .*/versions.json: No such file.*\n  next: '):
+        bundle.tools(tools, tmp_path / 'cache')
+
+
+def test_what_a_killed_bundle_left_is_removed(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / 'cache' / '.bundle-code-abcdefgh' / 'content').mkdir(parents=True)
+    found = bundle.code(checkout, OTHER, tmp_path / 'cache')
+    assert sorted(path.name for path in (tmp_path / 'cache').iterdir()) == ['.bundle-code.lock', f'bundle-{found.name}']
+
+
+def test_a_cache_that_cannot_be_written(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ToolProblem, match=r'cannot make archive of code in .*/file/cache: Not a directory\n  next: '):
+        bundle.code(checkout, OTHER, tmp_path / 'file' / 'cache')
+
+
+def test_no_home_is_no_place_for_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a directory named ~ was made in the working directory."""
+    monkeypatch.setenv('XDG_CACHE_HOME', '~/.cache')
+    with pytest.raises(UsageProblem, match=r'cannot find the cache: .*\n  next: set XDG_CACHE_HOME'):
+        bundle.cache_root()
+
+
+def test_tools(tools: Path, tmp_path: Path) -> None:
     found = bundle.tools(tools, tmp_path / 'cache')
     assert 'bin/etcd' in names(found.path)
     assert 'bin/csctl' not in names(found.path)
