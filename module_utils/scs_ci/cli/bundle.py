@@ -15,6 +15,7 @@ from ..core.outcome import Exit
 from ..plane import bundle, carrier
 from .common import add_json
 
+INSTALLER = '.bundle-installer-'
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -67,7 +68,8 @@ def _installer(options: argparse.Namespace, found: Mapping[str, bundle.Bundle], 
         raise UsageProblem('cannot read', f'--have {options.have}', 'it is no such JSON', 'see --help') from None
     if all(made.name in names for made in found.values()) and command == bundle.command(place, found):
         return ''
-    with carrier.fresh('.bundle-installer-', cache) as directory:
+    bundle.forget(cache, INSTALLER)
+    with carrier.fresh(INSTALLER, cache) as directory:
         made = directory / 'install.sh'
         bundle.installer(made, options.script, place, found, names)
     return str(made)

@@ -16,6 +16,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ ARCHIVE = 'archive.tar.gz'
 # Seconds for the download of about 30 MB of wheels; a slow mirror needs minutes.
 INSTALL_SECONDS = 900
 COMPILE_SECONDS = 300  # ten seconds on two slow cores
+CARRIED_SECONDS = 24 * 60 * 60  # a gigabyte takes three hours at 100 kB/s
 COMPRESSION = 1  # programs shrink to 40 % in seconds; higher levels take minutes for a few percent
 # glibc 2.28 is older than that of every supported system, and every wheel of the lock exists for it.
 PLATFORM = 'manylinux_2_28'
@@ -94,6 +96,14 @@ def cache_root() -> Path:
     if not found.is_absolute():
         raise UsageProblem('cannot find', 'the cache', f'{found} is no absolute path', 'set XDG_CACHE_HOME or HOME')
     return found
+
+
+def forget(cache: Path, prefix: str) -> None:
+    """Remove what begins so and is of no process any more: after Ctrl-C a playbook removes nothing."""
+    for left in cache.glob(f'{prefix}*'):
+        with contextlib.suppress(OSError):  # its owner or another process removes it this very moment
+            if time.time() - left.stat().st_mtime > CARRIED_SECONDS:
+                shutil.rmtree(left)
 
 
 def packages(checkout: Path, python: str, machine: str, cache: Path) -> Bundle:

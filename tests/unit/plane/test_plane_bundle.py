@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -142,6 +143,14 @@ def test_what_a_killed_bundle_left_is_removed(checkout: Path, tmp_path: Path) ->
     (tmp_path / 'cache' / '.bundle-code-abcdefgh' / 'content').mkdir(parents=True)
     found = bundle.code(checkout, OTHER, tmp_path / 'cache')
     assert sorted(path.name for path in (tmp_path / 'cache').iterdir()) == ['.bundle-code.lock', f'bundle-{found.name}']
+
+
+def test_of_installers_only_old_ones_are_removed(tmp_path: Path) -> None:
+    for name, hours in (('a-old', 25), ('a-new', 1), ('b-old', 25)):
+        (tmp_path / name / 'x').mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - hours * 3600,) * 2)
+    bundle.forget(tmp_path, 'a-')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a-new', 'b-old']
 
 
 def test_a_cache_that_cannot_be_written(checkout: Path, tmp_path: Path) -> None:
