@@ -107,6 +107,8 @@ def pack(contents: Contents, root: str, file: BinaryIO) -> None:
             member = _member(name, mode)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+        # with its mode, which comes back with it
+        tar.add(contents.run.resolve(), 'run', recursive=False)
         for name in OF_A_RUN:
             tar.add(contents.run.resolve() / name, f'run/{name}')
         for name in ('checkout', 'next', 'charts'):

@@ -138,6 +138,7 @@ def test_for_another_host_everything_is_in_one_file(contents: parcel.Contents, f
     assert script.parent.stat().st_mode & 0o777 == 0o700
     done = call(['/bin/sh', script], '', temporary)
     assert (done.returncode, done.stderr) == (0, '')
+    assert (place / 'run').stat().st_mode == contents.run.stat().st_mode
     found = sorted(str(path.relative_to(place)) for path in place.rglob('*') if not path.is_dir() or path.is_symlink())
     # only at the top of a tree something is left out
     tree = ['link', 'stack/.git/config', 'stack/Chart.yaml', 'stack/clouds.yaml']
