@@ -52,12 +52,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _contents(options: argparse.Namespace) -> parcel.Contents:
     RunDirectory.open(options.run)
-    secure = Path(os.environ.get('OS_CLIENT_SECURE_FILE') or options.clouds.parent / 'secure.yaml')
     return parcel.Contents(
         run=options.run,
         checkout=options.checkout,
         cloud=options.cloud,
-        entry=parcel.entry(options.clouds, secure, options.cloud),
+        entry=parcel.entry(options.clouds, _secure(options.clouds), options.cloud),
         variables=_variables() if options.variables else {},
         charts=options.charts,
         next=options.next,
@@ -65,6 +64,14 @@ def _contents(options: argparse.Namespace) -> parcel.Contents:
         waivers=options.waivers,
         baseline=options.baseline,
     )
+
+
+def _secure(clouds: Path) -> Path:
+    """Which may not exist. openstacksdk looks there wherever clouds.yaml is, which may have been found by a link."""
+    named = os.environ.get('OS_CLIENT_SECURE_FILE')
+    places = [clouds.parent, Path(), Path(os.path.expanduser('~/.config/openstack')), Path('/etc/openstack')]  # noqa: PTH111 - HOME may be unset
+    found = (place / 'secure.yaml' for place in places if (place / 'secure.yaml').is_file())
+    return Path(named) if named else next(found, clouds.parent / 'secure.yaml')
 
 
 def _variables() -> dict[str, Any]:

@@ -154,6 +154,19 @@ def test_for_another_host_everything_is_in_one_file(contents: parcel.Contents, f
     assert yaml.safe_load((place / 'variables.yaml').read_text()) == contents.variables
 
 
+def test_secrets_are_found_where_openstacksdk_finds_them(
+    contents: parcel.Contents, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that is named is what a link in ~/.config/openstack leads to."""
+    home = tmp_path / 'home'
+    (home / '.config/openstack').mkdir(parents=True)
+    (files / 'secure.yaml').rename(home / '.config/openstack/secure.yaml')
+    monkeypatch.setenv('HOME', str(home))
+    words = [word for word in command(contents, files, tmp_path / 'place') if word not in ('--script', RECEIVE)]
+    assert call(words, '{}', tmp_path).returncode == 0
+    assert SECRET in (tmp_path / 'place/secret/clouds.yaml').read_text()
+
+
 @pytest.mark.parametrize(
     ('option', 'stdin', 'message'),
     [
