@@ -83,19 +83,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM, as job runners send it, ends a command as Ctrl-C does: with a record, and without children.
+    """SIGTERM, as job runners send it, and SIGHUP, of a terminal that went away, end a command as Ctrl-C does.
 
-    Only Ctrl-C of a terminal reaches the children by itself, and those of conformance not even then.
+    So there is a record, and neither a child nor a file with a secret stays. Only Ctrl-C of a terminal reaches the
+    children by itself, and those of conformance not even then.
     """
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers there only
         yield
         return
 
     def handler(number: int, frame: object) -> None:
+        if number == signal.SIGHUP:  # the shell sends another one, which must not end the cleaning up
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, found in before.items():
+        if found != signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, found in before.items():
+            signal.signal(number, found)

@@ -41,7 +41,8 @@ sys.exit(cli.main(['waiting']))
 """
 
 
-def test_sigterm_is_like_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_like_ctrl_c(tmp_path: Path, number: signal.Signals) -> None:
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     argv = [sys.executable, '-c', COMMAND, str(tmp_path / 'run')]
     with subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, text=True) as child:
@@ -51,7 +52,7 @@ def test_sigterm_is_like_ctrl_c(tmp_path: Path) -> None:
                 break
             with pytest.raises(subprocess.TimeoutExpired):
                 child.wait(0.1)
-        child.terminate()
+        child.send_signal(number)
         _, said = child.communicate(timeout=SECONDS)
     assert child.returncode == 3
     assert 'interrupted' in said
@@ -62,7 +63,17 @@ def test_sigterm_is_like_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_the_handler_is_given_back(capsys: pytest.CaptureFixture[str]) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
     cli.main(['report', '--run', '/nowhere'])
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert [signal.getsignal(number) for number in numbers] == before
     capsys.readouterr()
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli._terminable():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
