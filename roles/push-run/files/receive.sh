@@ -19,7 +19,8 @@ unpack() {
     mkdir -p "$place" && chmod 0700 "$place" &&
         # of an earlier time, with files that are no longer in them
         remove checkout next charts &&
-        tail -c "+$payload" "$0" | tar --extract --gzip --no-same-owner --directory "$place"
+        # the archive has the modes: only for root tar takes them by itself, else those of the mask
+        tail -c "+$payload" "$0" | tar --extract --gzip --no-same-owner --preserve-permissions --directory "$place"
 }
 
 # The end of what is said is enough: tar has a line for each of thousands of files.
