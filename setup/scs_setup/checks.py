@@ -35,9 +35,9 @@ LONGEST = (
     'tests/integration/cloud',
     'tests/unit',
     'sandbox/tests/integration',
+    'sandbox/tests/live',
     'tests/integration/plane',
     'tests/integration/stack',
-    'sandbox/tests/live',
     'tests/integration/setup',
 )
 # Runs of pytest for two processors. One leaves a third of them idle, for tests wait for machines and controllers; with

@@ -119,6 +119,13 @@ class RunDirectory:
         except FileNotFoundError:
             return None
 
+    def lost(self) -> str:
+        """Why what was written on the plane host is not here; empty when it is. The role fetch-run says so."""
+        try:
+            return (self.path / 'lost.txt').read_text(encoding='utf-8', errors='replace').strip()
+        except FileNotFoundError:
+            return ''
+
     def write_leftovers(self, leftovers: Leftovers) -> None:
         files.write_json(self.path / 'leftovers.json', shape.dump(leftovers))
 

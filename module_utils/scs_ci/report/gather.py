@@ -69,8 +69,7 @@ def _stage(run: RunDirectory, stage: str, version: str | None, cause: str) -> St
     except Problem as problem:
         return StageResult(stage, Outcome.ERROR, problem.reason, problem.advice, problem.verdict)
     if record is None:
-        reason = f'{stage} did not run: {cause}' if cause else f'{stage} did not run'
-        return StageResult(stage, Outcome.ERROR, reason, 'see progress.log for what ended the run', 'tool')
+        return _absent(stage, cause, '' if stage == PURGE else run.lost())
     strange = _strange(record, stage, version)
     if strange:
         return StageResult(stage, Outcome.ERROR, strange, 'the file is damaged: repeat the stage', 'tool')
@@ -78,6 +77,14 @@ def _stage(run: RunDirectory, stage: str, version: str | None, cause: str) -> St
         return from_record(record, cases(run.path, record.facts))
     except Problem as problem:
         return StageResult(stage, Outcome.ERROR, problem.reason, problem.advice, problem.verdict)
+
+
+def _absent(stage: str, cause: str, lost: str) -> StageResult:
+    """A stage without a record. lost: why records of the plane host are missing, where the purge never is."""
+    if lost:
+        return StageResult(stage, Outcome.ERROR, f'no record of {stage}: {lost}', 'repeat the run', 'tool')
+    reason = f'{stage} did not run: {cause}' if cause else f'{stage} did not run'
+    return StageResult(stage, Outcome.ERROR, reason, 'see progress.log for what ended the run', 'tool')
 
 
 def _strange(record: Record, stage: str, version: str | None) -> str:

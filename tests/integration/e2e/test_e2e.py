@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ EXAMPLE = ROOT / 'examples/cluster-stacks'
 STACK = 'providers/openstack/example'
 # From the start of the playbook to the POST of the first server; a loaded machine needs a multiple of 15 s.
 REQUEST_SECONDS = 240
+# Takes the network from the server of that name.
+UNPLUG = """
+import sys, openstack
+cloud = openstack.connect(cloud='sandbox')
+(server,) = cloud.compute.servers(name=sys.argv[1])
+(port,) = cloud.network.ports(device_id=server.id)
+cloud.compute.delete_server_interface(port, server=server)
+"""
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
@@ -127,28 +136,63 @@ def test_killed_run_is_purged(
     command: Callable[..., list[str]], environment: dict[str, str], tmp_path: Path, scs_ci: Callable[..., Any]
 ) -> None:
     """Nobody can clean up after SIGKILL; the purge needs nothing but the run directory."""
-    run, log = tmp_path / 'run', (tmp_path / 'output').open('wb')
-    child = subprocess.Popen(
-        command(run),
-        cwd=ROOT,
-        env=environment,
-        stdout=log,
-        stderr=log,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    run = tmp_path / 'run'
+    with started(command(run), environment, tmp_path / 'output') as child:
         wait_for(run / 'progress.log', ': requested', child)
-    finally:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait(timeout=10)  # a killed process ends at once
-        log.close()
     run_id = json.loads((run / 'run.json').read_text(encoding='utf-8'))['id']
     assert listed(scs_ci('purge', '--run-id', run_id, '--cloud', 'sandbox', '--json'))['delete'] != []
     done = scs_ci('purge', '--run', run)
     assert done.returncode == 0, done.stdout + done.stderr
     assert listed(scs_ci('purge', '--run-id', run_id, '--cloud', 'sandbox', '--json'))['delete'] == []
     assert scs_ci('report', '--run', run, '--exit-only').returncode == 3
+
+
+def test_a_plane_host_that_falls_silent(
+    command: Callable[..., list[str]],
+    environment: dict[str, str],
+    tmp_path: Path,
+    sandbox: Any,
+    programs: Callable[[str], Path],
+) -> None:
+    """In the middle of a stage it loses its network, and no connection ends. Its records are lost, nothing else is."""
+    run, output = tmp_path / 'run', tmp_path / 'output'
+    with started(command(run, use_nodes_silence=10), environment, output) as child:
+        wait_for(output, 'Show stage publish', child)  # so deploy runs
+        prefix = names(json.loads((run / 'run.json').read_text(encoding='utf-8'))['id']).prefix
+        done = sandbox.run(programs('product') / 'python', '-c', UNPLUG, f'{prefix}-node-0', timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert child.wait(timeout=REQUEST_SECONDS) == 2
+    told = output.read_text(encoding='utf-8')
+    assert f'cannot reach {prefix}-node-0 in stage deploy: ' in told
+    assert 'has no attribute' not in told
+    verdict = json.loads((run / 'report/verdict.json').read_text(encoding='utf-8'))
+    (version,) = verdict['versions']
+    assert (verdict['outcome'], verdict['leftovers']) == ('error', [])
+    for stage in version['stages']:
+        assert stage['reason'].startswith(f'no record of {stage["stage"]}: cannot pack '), stage
+    assert version['stages'][-1]['reason'].endswith('next: look at its console')
+    assert {stage['stage']: stage['outcome'] for stage in verdict['stages']}['purge'] == 'passed'
+
+
+@contextlib.contextmanager
+def started(argv: list[str], environment: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs; afterwards it is killed with all that it has started."""
+    with output.open('wb') as log:
+        child = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield child
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and all others with it
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait(timeout=10)  # a killed process ends at once
 
 
 def wait_for(file: Path, text: str, child: subprocess.Popen[bytes]) -> None:

@@ -110,6 +110,19 @@ def test_failed_stage_of_the_run_explains_what_is_missing(run: RunDirectory) -> 
     assert 'quota: 2 servers missing' in comment(read(run.path))
 
 
+def test_records_that_could_not_be_brought_back(run: RunDirectory) -> None:
+    """Nobody knows whether the stages ran; purge and what was before them runs on the controller."""
+    (run.path / 'lost.txt').write_text('cannot pack /r/run on far: no route; next: look at its console')
+    for file in ('stages/plane.json', 'stages/purge.json', f'{KEY}/check.json'):
+        (run.path / file).unlink()
+    why = 'cannot pack /r/run on far: no route; next: look at its console'
+    assert stage_of(run, 'plane', '').reason == f'no record of plane: {why}'
+    assert stage_of(run, 'check').reason == f'no record of check: {why}'
+    assert stage_of(run, 'purge', '').reason == 'purge did not run'
+    assert stage_of(run, 'build').outcome is Outcome.PASSED
+    assert read(run.path).exit is Exit.ERROR
+
+
 def test_missing_purge_is_never_explained_away(run: RunDirectory) -> None:
     run.write_record(record('preflight', Outcome.ERROR, reason='quota'))
     (run.path / 'stages/purge.json').unlink()
