@@ -27,17 +27,16 @@ TOGETHER = (
     'tests/integration/e2e',
 )
 # Those that take longest begin first, by the first directory of a run, so that no long one runs alone at the end; those
-# that boot Kubernetes machines not together, for booting is what needs the processors, and beside them one that mostly
-# waits. Others may follow in any order.
+# that boot Kubernetes machines not together, for booting is what needs the processors. Others may follow in any order.
 LONGEST = (
     'tests/integration/cluster',
-    'tests/integration/deploy',
     'tests/integration/cloud',
     'tests/unit',
     'sandbox/tests/integration',
+    'tests/integration/stack',
     'sandbox/tests/live',
     'tests/integration/plane',
-    'tests/integration/stack',
+    'tests/integration/deploy',
     'tests/integration/setup',
 )
 # Runs of pytest for two processors. One leaves a third of them idle, for tests wait for machines and controllers; with
