@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -221,10 +221,11 @@ class Repository:
             'digest': f'sha256:{hashlib.sha256(content).hexdigest()}',
             'size': len(content),
         }
-        with self._errors(), TemporaryDirectory(prefix='scs-ci-blob-') as work:
-            path = Path(work) / 'blob'
-            path.write_bytes(content)
-            answer = self._connected().upload_blob(str(path), self._container(), dict(descriptor))
+        # a file without a name, for a process that is killed removes none; oras opens it, and again when it tries again
+        with self._errors(), TemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            answer = self._connected().upload_blob(f'/dev/fd/{file.fileno()}', self._container(), dict(descriptor))
         self._demand(answer, f'upload of blob {descriptor["digest"]}')
         return descriptor
 

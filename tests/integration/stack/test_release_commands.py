@@ -188,14 +188,16 @@ def test_a_release_is_published_once_by_a_robot_with_dollar_signs(checkout: Path
 
 
 @pytest.mark.parametrize('most', [3000, 6000, 12000])
-def test_a_push_that_is_killed_leaves_no_tag(
+def test_a_push_that_is_killed_leaves_no_tag_and_no_file(
     checkout: Path, tools: Path, tmp_path: Path, registry: Registry, most: int
 ) -> None:
     release = one(checkout, tmp_path / 'out', tools)
     path = f'kaas/killed-{most}'
     with stalling(registry.host, most) as way:
         argv = [sys.executable, '-m', 'scs_ci', 'release', 'publish', release, '--ca', registry.ca]
-        environment = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils')}
+        temporary = tmp_path / 'temporary'
+        temporary.mkdir()
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT / 'module_utils'), 'TMPDIR': str(temporary)}
         child = subprocess.Popen([*argv, '--registry', f'{way.host}/{path}'], env=environment)
         try:
             assert way.stalled.wait(KILL_SECONDS)
@@ -204,6 +206,7 @@ def test_a_push_that_is_killed_leaves_no_tag(
             child.kill()
             child.wait()
 
+    assert list(temporary.iterdir()) == []
     assert Repository(f'{registry.host}/{path}', registry.ca).manifest(release.name) is None
     done = scs_ci('release', 'publish', release, '--registry', f'{registry.host}/{path}', '--ca', registry.ca, '--json')
     assert json.loads(done.stdout)[0]['new'] is True
