@@ -28,10 +28,11 @@ def read(path: Path) -> Result:
     info = _try(lambda: RunDirectory.open(path).info, problems) or UNKNOWN
     run = RunDirectory(path, info)
     # The record comes before the plan: a discover that failed is the reason why there is no plan.
-    discover = _stage(run, 'discover', None, '')
+    discover = _stage(run, 'discover', None)
     plan = _try(run.plan, problems) if discover.green or (path / 'plan.json').exists() else None
-    stages, broken = _run_stages(run, plan)
-    versions = tuple(_version(run, version, broken) for version in plan.versions) if plan else ()
+    lost = run.lost()
+    stages, broken = _run_stages(run, plan, lost)
+    versions = tuple(_version(run, version, broken, lost) for version in plan.versions) if plan else ()
     if plan and not versions:
         problems.append(_problem('the plan holds no version', 'see the record of discover'))
     leftovers = _leftovers(run, stages, problems)
@@ -62,14 +63,17 @@ def _try(action: Callable[[], T], problems: list[StageResult]) -> T | None:
         return None
 
 
-def _stage(run: RunDirectory, stage: str, version: str | None, cause: str) -> StageResult:
-    """The stage as recorded; without a record, or with a damaged one, an error. cause: why it may not have run."""
+def _stage(run: RunDirectory, stage: str, version: str | None, cause: str = '', lost: str = '') -> StageResult:
+    """The stage as recorded; without a record, or with a damaged one, an error.
+
+    cause: why it may not have run; lost: why its record may not be here.
+    """
     try:
         record = run.record(stage, version)
     except Problem as problem:
         return StageResult(stage, Outcome.ERROR, problem.reason, problem.advice, problem.verdict)
     if record is None:
-        return _absent(stage, cause, '' if stage == PURGE else run.lost())
+        return _absent(stage, cause, lost)
     strange = _strange(record, stage, version)
     if strange:
         return StageResult(stage, Outcome.ERROR, strange, 'the file is damaged: repeat the stage', 'tool')
@@ -80,8 +84,8 @@ def _stage(run: RunDirectory, stage: str, version: str | None, cause: str) -> St
 
 
 def _absent(stage: str, cause: str, lost: str) -> StageResult:
-    """A stage without a record. lost: why records of the plane host are missing, where the purge never is."""
-    if lost:
+    """A stage without a record. A cause comes first: what is known to have kept it from running left no record."""
+    if lost and not cause:
         return StageResult(stage, Outcome.ERROR, f'no record of {stage}: {lost}', 'repeat the run', 'tool')
     reason = f'{stage} did not run: {cause}' if cause else f'{stage} did not run'
     return StageResult(stage, Outcome.ERROR, reason, 'see progress.log for what ended the run', 'tool')
@@ -94,26 +98,29 @@ def _strange(record: Record, stage: str, version: str | None) -> str:
     return f'record {version or "run"}/{stage}.json is of stage {record.stage} of {record.version or "the run"}'
 
 
-def _run_stages(run: RunDirectory, plan: Plan | None) -> tuple[tuple[StageResult, ...], str]:
+def _run_stages(run: RunDirectory, plan: Plan | None, lost: str) -> tuple[tuple[StageResult, ...], str]:
     """The run-wide stages, and the first thing among them that kept the versions from running ('' when nothing did)."""
     found: list[StageResult] = []
     broken = ''
     for name in plan.stages if plan else RUN_STAGES:
-        result = _stage(run, name, None, '' if name == PURGE else broken)  # purge runs whatever happened before
+        # purge runs whatever happened before, and on the controller
+        result = _stage(run, name, None) if name == PURGE else _stage(run, name, None, broken, lost)
         found.append(result)
-        if name != PURGE and not broken and result.outcome in (Outcome.FAILED, Outcome.ERROR):
+        bad = result.outcome in (Outcome.FAILED, Outcome.ERROR) and (result.started or not lost)
+        if name != PURGE and not broken and bad:
             broken = f'{name} {result.outcome}: {result.reason}' if result.started else result.reason
     return tuple(found), broken
 
 
-def _version(run: RunDirectory, version: PlannedVersion, broken: str) -> VersionResult:
+def _version(run: RunDirectory, version: PlannedVersion, broken: str, lost: str) -> VersionResult:
     known = [*VERSION_STAGES, *(s for s in (*version.stages, *version.skipped) if s not in VERSION_STAGES)]
     stages: list[StageResult] = []
     for name in (s for s in known if s in version.stages or s in version.skipped):
         recorded = name in version.stages or (run.place(version.key) / f'{name}.json').exists()
         before = next((f'{s.stage} {s.outcome}' for s in stages if s.outcome in (Outcome.FAILED, Outcome.ERROR)), '')
         skipped = StageResult(name, Outcome.SKIPPED, version.skipped.get(name, 'not in the plan'))
-        stages.append(_stage(run, name, version.key, broken or before) if recorded else skipped)
+        cause = broken or ('' if lost else before)
+        stages.append(_stage(run, name, version.key, cause, lost) if recorded else skipped)
     release = _release(run, version)
     return VersionResult(version.key, version.path, version.kubernetes, release, tuple(stages), version.reason)
 

@@ -121,6 +121,10 @@ def test_records_that_could_not_be_brought_back(run: RunDirectory) -> None:
     assert stage_of(run, 'purge', '').reason == 'purge did not run'
     assert stage_of(run, 'build').outcome is Outcome.PASSED
     assert read(run.path).exit is Exit.ERROR
+    # in a run that goes on the file may be of an earlier time
+    run.write_record(record('preflight', Outcome.ERROR, reason='quota'))
+    assert stage_of(run, 'plane', '').reason == 'plane did not run: preflight error: quota'
+    assert stage_of(run, 'check').reason == 'check did not run: preflight error: quota'
 
 
 def test_missing_purge_is_never_explained_away(run: RunDirectory) -> None:
